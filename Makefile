@@ -1,0 +1,59 @@
+# Every target sets itself up: the only prerequisites are make and python3-venv.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+DEMO   := $(VENV)/.demo-ready
+DEV    := $(VENV)/.dev-ready
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test unit check format generate bench docs clean
+
+help:  ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV)
+
+$(DEMO): pyproject.toml | $(VENV)/bin/python
+	@$(RUN) -m pip install --quiet -e '.[demo]'
+	@touch $@
+
+$(DEV): pyproject.toml | $(VENV)/bin/python
+	@$(RUN) -m pip install --quiet -e '.[dev]'
+	@touch $@ $(DEMO)
+
+venv: $(DEV)  ## Create .venv with everything that development needs.
+
+demo: $(DEMO)  ## The main job against the embedded sandbox: no account, no network.
+	@$(RUN) -m examples.demo
+
+test: $(DEV)  ## All tests, with coverage.
+	@$(RUN) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+unit: $(DEV)  ## The unit tests only.
+	@$(RUN) -m pytest tests/unit -q
+
+check: $(DEV)  ## Lint, types, generated code is fresh, import order.
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+	@$(RUN) -m pyright
+	@$(RUN) -m codegen check
+	@$(RUN) -m pytest -q tests/unit/test_rooms.py
+
+format: $(DEV)  ## Format the code and fix what ruff can fix.
+	@$(RUN) -m ruff check --fix-only --quiet .
+	@$(RUN) -m ruff format .
+
+generate: $(DEV)  ## Write models, operations and exported documents from openapi/.
+	@$(RUN) -m codegen write
+
+bench: $(DEV)  ## Measure: ratios within one run, never a gate.
+	@MALLOC_MMAP_THRESHOLD_=4194304 MALLOC_TRIM_THRESHOLD_=67108864 $(RUN) -m benchmarks
+
+docs: | $(VENV)/bin/python  ## Build the documentation site into site/.
+	@$(RUN) -m pip install --quiet -e '.[docs]'
+	@$(RUN) -m mkdocs build --strict
+
+clean:  ## Remove everything that is made here.
+	@rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

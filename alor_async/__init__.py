@@ -1,0 +1,1 @@
+"""alor-async: an asyncio-native client for the ALOR Broker API."""

@@ -1,0 +1,1 @@
+"""Requests over HTTP: described, sent, judged, decoded."""

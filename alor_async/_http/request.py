@@ -1,0 +1,292 @@
+"""What is asked for, as values: an `Operation` is static, a `Request` is one call of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+from alor_async.errors import InvalidArgument
+from alor_async.values import Format, check_segment
+
+if TYPE_CHECKING:
+    from alor_async._http.decode import Shapes
+
+__all__ = ["Access", "Kind", "Lane", "Operation", "Parameter", "Place", "Request"]
+
+T = TypeVar("T")
+
+MIB: Final = 1024 * 1024
+
+
+class Kind(enum.Enum):
+    """Whether an operation may change something. Decides about retries and the family of errors."""
+
+    READ = "read"
+    COMMAND = "command"
+
+
+class Lane(enum.IntEnum):
+    """Who goes first when places are short: the lower, the sooner."""
+
+    CANCEL = 0
+    PLACE = 1
+    DATA = 2
+
+
+class Access(enum.Enum):
+    """Whether an operation needs a token."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    NONE = "none"
+
+
+class Place(enum.Enum):
+    """Where a parameter travels."""
+
+    PATH = "path"
+    QUERY = "query"
+
+
+class Parameter:
+    """One parameter of an operation: our name, the broker's, and where it travels."""
+
+    __slots__ = ("name", "place", "prefix", "wire")
+
+    def __init__(self, name: str, wire: str, place: Place) -> None:
+        self.name = name
+        self.wire = wire
+        self.place = place
+        self.prefix = quote(wire, safe="") + "="
+
+    def __repr__(self) -> str:
+        return f"Parameter({self.name!r}, {self.wire!r}, {self.place})"
+
+
+class Operation(Generic[T]):
+    """A REST operation of the broker: everything about it that does not vary between calls.
+
+    Attributes:
+        name: `facade.method`; at once the span's name, the word in logs, the label of metrics and the place in the docs.
+        method: The HTTP method.
+        path: The template, with the broker's parameter names in braces.
+        kind: Read or command.
+        lane: Who goes first when places are short.
+        access: Whether a token is needed.
+        answer: How the body of a 200 is read, per format.
+        parameters: Path parameters in the path's order, then the query's.
+        max_body: The longest acceptable answer, decoded; bytes.
+        has_format: Whether the answer's spelling can be chosen.
+        has_request_id: Whether the call carries an idempotency key (X-REQID).
+        on_token_host: Whether it lives on the token service's host.
+    """
+
+    __slots__ = (
+        "_names",
+        "_path_parameters",
+        "_path_parts",
+        "_query_parameters",
+        "access",
+        "answer",
+        "has_format",
+        "has_request_id",
+        "kind",
+        "lane",
+        "max_body",
+        "method",
+        "name",
+        "on_token_host",
+        "parameters",
+        "path",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        *,
+        answer: Shapes[T],
+        parameters: tuple[Parameter, ...] = (),
+        kind: Kind = Kind.READ,
+        lane: Lane = Lane.DATA,
+        access: Access = Access.REQUIRED,
+        max_body: int = 16 * MIB,
+        has_format: bool = False,
+        has_request_id: bool = False,
+        on_token_host: bool = False,
+    ) -> None:
+        self.name = name
+        self.method = method
+        self.path = path
+        self.answer = answer
+        self.parameters = parameters
+        self.kind = kind
+        self.lane = lane
+        self.access = access
+        self.max_body = max_body
+        self.has_format = has_format
+        self.has_request_id = has_request_id
+        self.on_token_host = on_token_host
+        self._path_parameters = tuple(p for p in parameters if p.place is Place.PATH)
+        self._query_parameters = tuple(p for p in parameters if p.place is Place.QUERY)
+        self._names = frozenset(p.name for p in parameters)
+        self._path_parts = _split_template(path, self._path_parameters)
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.name}: {self.method} {self.path}>"
+
+    def request(
+        self,
+        *,
+        format: Format | None = None,
+        body: bytes | None = None,
+        request_id: str | None = None,
+        **values: object,
+    ) -> Request[T]:
+        """Describe one call.
+
+        Args:
+            format: The answer's spelling, where the operation has a choice; None is Heavy.
+            body: The encoded JSON body.
+            request_id: The idempotency key, where the operation has one.
+            values: Parameters by our names. A query parameter that is None is left out.
+
+        Raises:
+            InvalidArgument: A path parameter is missing or could change the path, or a value cannot be written.
+        """
+        if not values.keys() <= self._names:
+            unknown = sorted(values.keys() - self._names)
+            raise TypeError(f"{self.name} has no parameter {unknown[0]!r}")
+        target = self._path(values)
+        separator = "?"
+        if self.has_format:
+            format = Format.HEAVY if format is None else format
+            target += _FORMAT_QUERY[format]
+            separator = "&"
+        for parameter in self._query_parameters:
+            value = values.get(parameter.name)
+            if value is not None:
+                target += separator + parameter.prefix + _query_text(parameter.name, value)
+                separator = "&"
+        return Request(self, target, body, format if self.has_format else None, request_id)
+
+    def _path(self, values: dict[str, object]) -> str:
+        parts = self._path_parts
+        if len(parts) == 1:
+            return parts[0]
+        pieces = [parts[0]]
+        for parameter, literal in zip(self._path_parameters, parts[1:], strict=True):
+            pieces.append(_path_text(parameter.name, values.get(parameter.name)))
+            pieces.append(literal)
+        return "".join(pieces)
+
+
+class Request(Generic[T]):
+    """One call of an operation: it can be logged, compared and faked.
+
+    Attributes:
+        operation: What is called.
+        target: Path and query, percent-encoded, without the host.
+        body: The encoded JSON body, or None.
+        format: The answer's spelling, or None where there is no choice.
+        request_id: The idempotency key, or None where there is none.
+    """
+
+    __slots__ = ("body", "format", "operation", "request_id", "target")
+
+    def __init__(
+        self, operation: Operation[T], target: str, body: bytes | None, format: Format | None, request_id: str | None
+    ) -> None:
+        self.operation = operation
+        self.target = target
+        self.body = body
+        self.format = format
+        self.request_id = request_id
+
+    def __repr__(self) -> str:
+        # The target holds portfolios: only the template is shown.
+        return f"<Request {self.operation.name}: {self.operation.method} {self.operation.path}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Request):
+            return NotImplemented
+        return (
+            self.operation is other.operation
+            and self.target == other.target
+            and self.body == other.body
+            and self.format is other.format
+            and self.request_id == other.request_id
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.operation.name, self.target, self.body, self.request_id))
+
+
+def _split_template(path: str, parameters: tuple[Parameter, ...]) -> tuple[str, ...]:
+    parts: list[str] = []
+    rest = path
+    for parameter in parameters:
+        literal, found, rest = rest.partition("{" + parameter.wire + "}")
+        if not found:
+            raise ValueError(f"{path} has no {{{parameter.wire}}}")
+        parts.append(literal)
+    if "{" in rest:
+        raise ValueError(f"{path} has a parameter without a description")
+    return (*parts, rest)
+
+
+class PathList(tuple[str, ...]):
+    """Several values for one path segment, sent with commas between them; each is checked on its own."""
+
+    __slots__ = ()
+
+
+_QUERY_SAFE: Final = "-._~:"
+
+
+def _path_text(name: str, value: object) -> str:
+    if value is None:
+        raise InvalidArgument(name, "is required")
+    if isinstance(value, PathList):
+        return ",".join(_path_item(name, item) for item in value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return quote(check_segment(name, value, allow_space=True), safe="-._~")
+
+
+def _path_item(name: str, item: str) -> str:
+    # `EXCHANGE:SYMBOL[:BOARD]`: the colons are ours, the parts were checked when the key was made; checked here again.
+    return ":".join(quote(check_segment(name, part, allow_space=True), safe="-._~") for part in item.split(":"))
+
+
+def _query_text(name: str, value: object) -> str:
+    writer = _QUERY_WRITERS.get(type(value))
+    if writer is not None:
+        return writer(value)
+    if isinstance(value, str):
+        return quote(str(value), safe=_QUERY_SAFE)
+    raise InvalidArgument(name, f"cannot be written as a parameter: {type(value).__name__}")
+
+
+def _decimal_text(value: Decimal) -> str:
+    if not value.is_finite() or not -12 <= value.adjusted() <= 15:
+        raise InvalidArgument("price", "must be finite and of a sane size")
+    return f"{value:f}"
+
+
+_QUERY_WRITERS: Final[dict[type, Callable[..., str]]] = {
+    str: lambda value: quote(value, safe=_QUERY_SAFE),
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    Decimal: _decimal_text,
+    UUID: str,
+}
+
+_FORMAT_QUERY: Final = {spelling: f"?format={spelling.value}" for spelling in Format}

@@ -1,0 +1,428 @@
+"""Every error of this library.
+
+    AlorError                                   .retryable
+    ├── ConfigError (ValueError)                wrong when an object is made
+    ├── InvalidArgument (ValueError)            wrong in a call; nothing was sent
+    ├── ClosedError (RuntimeError)              used before `open` or after `close`
+    ├── AuthError
+    │   ├── TokenRefused                        the refresh token or code is not accepted: permanent
+    │   └── TokenUnavailable                    the token service did not answer: temporary
+    ├── RequestError                            .operation .request_id .attempts .elapsed .stage
+    │   ├── TransportError                      no usable answer came back
+    │   │   ├── QueueTimeout (TimeoutError)     waited too long for a place; nothing was sent
+    │   │   ├── ConnectError                    not connected; nothing was sent
+    │   │   ├── RequestTimeout (TimeoutError)   no answer in time after sending began
+    │   │   └── ConnectionLost                  broke after sending began
+    │   ├── StatusError                         .status .code .message .body
+    │   │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404
+    │   │   ├── RateLimited 429                 .retry_after
+    │   │   └── ServerError 5xx
+    │   └── DecodeError                         a 2xx that could not be read; .path .body
+    ├── OrderError                              .request_id .instrument_id
+    │   ├── OrderRejected                       a definite no; .code .reason .replayed
+    │   │   └── OrderNotWorking                 replace or cancel of an order that is not working
+    │   └── OrderOutcomeUnknown                 it may have been placed
+    └── StreamError                             .subscription
+        ├── SubscriptionRejected                .status .reason
+        ├── SlowConsumer                        .pending .dropped
+        ├── StreamDecodeError                   ends the iteration, not the subscription
+        └── StreamLost                          .attempts .last_error
+
+`str(error)` is one line for a person: what failed and what to do. It holds no token and no portfolio. Errors pickle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from alor_async.values import InstrumentId
+
+__all__ = [
+    "AlorError",
+    "AuthError",
+    "BadRequest",
+    "ClosedError",
+    "ConfigError",
+    "ConnectError",
+    "ConnectionLost",
+    "DecodeError",
+    "Forbidden",
+    "InvalidArgument",
+    "NotFound",
+    "OrderError",
+    "OrderNotWorking",
+    "OrderOutcomeUnknown",
+    "OrderRejected",
+    "QueueTimeout",
+    "RateLimited",
+    "RequestError",
+    "RequestTimeout",
+    "ServerError",
+    "SlowConsumer",
+    "StatusError",
+    "StreamDecodeError",
+    "StreamError",
+    "StreamLost",
+    "SubscriptionRejected",
+    "TokenRefused",
+    "TokenUnavailable",
+    "TransportError",
+    "Unauthorized",
+]
+
+Stage: TypeAlias = Literal["queue", "token", "connect", "send", "read", "status", "decode"]
+"""How far a request came: waiting for a place, for a token, connecting, sending, reading, judging, decoding."""
+
+
+class AlorError(Exception):
+    """The root: `except AlorError` catches all that this library raises, cancellation aside.
+
+    Attributes:
+        retryable: Whether the same call may succeed later without a change, and repeating it can do no harm.
+    """
+
+    retryable: bool = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors have keyword-only parameters; the state carries them, the message travels in args.
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+
+def _rebuild(kind: type[AlorError], args: tuple[object, ...], state: dict[str, object]) -> AlorError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(AlorError, ValueError):
+    """A setting is wrong. Raised when the object is made, before any I/O.
+
+    Attributes:
+        argument: The name of the setting.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument = argument
+
+
+class InvalidArgument(AlorError, ValueError):
+    """An argument of a call is wrong. Nothing was sent.
+
+    Attributes:
+        argument: The argument's name.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument = argument
+
+
+class ClosedError(AlorError, RuntimeError):
+    """The client is not open: used before `open()` or after `close()`. The message says which."""
+
+
+class AuthError(AlorError):
+    """No usable access token could be had. Nothing was sent to the API.
+
+    Attributes:
+        status: The token service's HTTP status, or None when it gave none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TokenRefused(AuthError):
+    """The refresh token is not accepted (wrong, revoked, expired, or of the other environment).
+
+    Permanent: the refusal is remembered and no more requests are made until another token is given.
+    """
+
+
+class TokenUnavailable(AuthError):
+    """The token service did not answer usably. Temporary: a later call tries again, after a pause."""
+
+    retryable = True
+
+
+class RequestError(AlorError):
+    """A request failed.
+
+    Attributes:
+        operation: The operation's name, such as `market_data.get_quotes`.
+        request_id: The idempotency key that was sent, or None where there is none.
+        attempts: How many times the request was tried.
+        elapsed: Seconds from the call to this error.
+        stage: How far the last attempt came.
+    """
+
+    hint: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        operation: str = "",
+        request_id: str | None = None,
+        attempts: int = 1,
+        elapsed: float = 0.0,
+        stage: Stage = "send",
+    ) -> None:
+        self.problem = problem
+        self.operation = operation
+        self.request_id = request_id
+        self.attempts = attempts
+        self.elapsed = elapsed
+        self.stage: Stage = stage
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        parts = [f"{self.operation}: " if self.operation else "", self.problem]
+        if self.attempts > 1:
+            parts.append(f" (after {self.attempts} attempts)")
+        if self.request_id is not None:
+            parts.append(f" [request {self.request_id}]")
+        if self.hint:
+            parts.append(f"; {self.hint}")
+        return "".join(parts)
+
+
+class TransportError(RequestError):
+    """No usable answer came back: a redirect, a broken or over-long body, or one of the cases below."""
+
+
+class QueueTimeout(TransportError, TimeoutError):
+    """Waited too long for a free place or for the pace. Nothing was sent."""
+
+    retryable = True
+    hint = "nothing was sent; raise Limits.in_flight or Timeouts.queue, or call less often"
+
+
+class ConnectError(TransportError):
+    """Refused, unresolved, not trusted, or not connected in time. Nothing was sent."""
+
+    retryable = True
+    hint = "nothing was sent"
+
+
+class RequestTimeout(TransportError, TimeoutError):
+    """No answer in time after sending began: the server may have acted."""
+
+    retryable = True
+
+
+class ConnectionLost(TransportError):
+    """The connection broke after sending began: the server may have acted."""
+
+    retryable = True
+
+
+class StatusError(RequestError):
+    """The broker answered with an error status.
+
+    Attributes:
+        status: The HTTP status.
+        code: The broker's code without the number in brackets, such as `OrderToCancelNotFound`, or None.
+        message: The broker's text, or None.
+        body: The body as text: redacted, at most 2 KB.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        status: int,
+        code: str | None = None,
+        message: str | None = None,
+        body: str = "",
+        operation: str = "",
+        request_id: str | None = None,
+        attempts: int = 1,
+        elapsed: float = 0.0,
+        stage: Stage = "status",
+    ) -> None:
+        super().__init__(
+            problem, operation=operation, request_id=request_id, attempts=attempts, elapsed=elapsed, stage=stage
+        )
+        self.status = status
+        self.code = code
+        self.message = message
+        self.body = body
+
+
+class BadRequest(StatusError):
+    """400: the broker does not accept the request as it is."""
+
+
+class Unauthorized(StatusError):
+    """401, also after one replay with a fresh token."""
+
+    hint = "the token is not accepted here: check that it belongs to this environment"
+
+
+class Forbidden(StatusError):
+    """403: the token is valid, but lacks this portfolio or a scope."""
+
+    hint = "the token lacks this portfolio or a scope"
+
+
+class NotFound(StatusError):
+    """404: no such order, position or instrument."""
+
+
+class RateLimited(StatusError):
+    """429: too many requests at once.
+
+    Attributes:
+        retry_after: Seconds that the broker asked to wait, or None.
+    """
+
+    retryable = True
+    retry_after: float | None = None
+    hint = "wait, and lower Limits.per_second or Limits.in_flight"
+
+
+class ServerError(StatusError):
+    """5xx: the broker failed."""
+
+    retryable = True
+
+
+class DecodeError(RequestError):
+    """A 2xx answer could not be read.
+
+    Attributes:
+        path: Where, as a JSON path such as `$[3].price`, in the wire's spelling.
+        body: The beginning of the body as text: redacted, at most 2 KB.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        path: str = "$",
+        body: str = "",
+        operation: str = "",
+        request_id: str | None = None,
+        attempts: int = 1,
+        elapsed: float = 0.0,
+        stage: Stage = "decode",
+    ) -> None:
+        super().__init__(
+            problem, operation=operation, request_id=request_id, attempts=attempts, elapsed=elapsed, stage=stage
+        )
+        self.path = path
+        self.body = body
+
+
+class OrderError(AlorError):
+    """A command about an order did not simply succeed.
+
+    Attributes:
+        request_id: The idempotency key of the command, or None where the command has none.
+        instrument_id: The instrument, or None when the command names none.
+    """
+
+    def __init__(
+        self, message: str, *, request_id: str | None = None, instrument_id: InstrumentId | None = None
+    ) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+        self.instrument_id = instrument_id
+
+
+class OrderRejected(OrderError):
+    """A definite no: nothing is working because of this command.
+
+    Attributes:
+        code: The broker's code without the number in brackets, or None.
+        reason: The broker's text, or None.
+        replayed: True when this is the answer to an earlier command with the same request id.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        reason: str | None = None,
+        replayed: bool = False,
+        request_id: str | None = None,
+        instrument_id: InstrumentId | None = None,
+    ) -> None:
+        super().__init__(message, request_id=request_id, instrument_id=instrument_id)
+        self.code = code
+        self.reason = reason
+        self.replayed = replayed
+
+
+class OrderNotWorking(OrderRejected):
+    """Replace or cancel of an order that is filled, cancelled or unknown. Nothing was changed.
+
+    Attributes:
+        order_status: The order's status when a read told it, else None.
+        filled_lots: How many lots were filled when a read told it, else None.
+    """
+
+    order_status: str | None = None
+    filled_lots: int | None = None
+
+
+class OrderOutcomeUnknown(OrderError):
+    """The command may have been carried out. Do not repeat it with another request id: read the orders first."""
+
+
+class StreamError(AlorError):
+    """A subscription failed.
+
+    Attributes:
+        subscription: The subscription's name.
+    """
+
+    def __init__(self, message: str, *, subscription: str = "") -> None:
+        super().__init__(message)
+        self.subscription = subscription
+
+
+class SubscriptionRejected(StreamError):
+    """The broker refused the subscription.
+
+    Attributes:
+        status: The status in the broker's reply, or None when it never replied.
+        reason: The broker's text, or None.
+    """
+
+    status: int | None = None
+    reason: str | None = None
+
+
+class SlowConsumer(StreamError):
+    """The consumer fell behind its inbox's limit.
+
+    Attributes:
+        pending: Messages that wait.
+        dropped: Messages that were dropped.
+    """
+
+    pending: int = 0
+    dropped: int = 0
+
+
+class StreamDecodeError(StreamError):
+    """A message could not be read. It ends the iteration, not the subscription: iterating again goes on."""
+
+
+class StreamLost(StreamError):
+    """Reconnecting gave up.
+
+    Attributes:
+        attempts: How many times it was tried.
+        last_error: The last failure.
+    """
+
+    attempts: int = 0
+    last_error: BaseException | None = None

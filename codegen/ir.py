@@ -1,0 +1,227 @@
+"""The typed intermediate model: what the contract says, once it has been understood.
+
+`schemas` and `operations` read the documents into these values, `python` turns them into code. Nothing here knows YAML,
+and nothing here knows Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+__all__ = [
+    "FORMATS",
+    "Answer",
+    "Body",
+    "Contract",
+    "EnumRef",
+    "Enumeration",
+    "Field",
+    "Format",
+    "Many",
+    "Member",
+    "Operation",
+    "Parameter",
+    "Scalar",
+    "Schema",
+    "SchemaRef",
+    "Spelling",
+    "Type",
+    "schema_names",
+]
+
+
+class Format(StrEnum):
+    """A wire format, by its word in the contract."""
+
+    SIMPLE = "simple"
+    SLIM = "slim"
+    HEAVY = "heavy"
+
+
+FORMATS = tuple(Format)
+
+
+class Scalar(Enum):
+    """A plain value."""
+
+    TEXT = "text"
+    WIRE_ID = "an id that is text, sometimes sent as a number"
+    INTEGER = "integer"
+    DECIMAL = "exact decimal"
+    BOOLEAN = "boolean"
+    TIME = "date and time"
+    UUID = "UUID"
+
+
+@dataclass(frozen=True)
+class SchemaRef:
+    """An object, by the name of its schema."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class EnumRef:
+    """One of a set of words or numbers, by the name of its schema."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Many:
+    """A JSON array."""
+
+    item: Type
+
+
+Type = Scalar | SchemaRef | EnumRef | Many
+
+
+def schema_names(type_: Type) -> Iterator[str]:
+    """Yield the names of the objects that a type is made of."""
+    match type_:
+        case SchemaRef(name):
+            yield name
+        case Many(item):
+            yield from schema_names(item)
+        case _:
+            return
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """The key of a field in each format, None where the format lacks the field."""
+
+    simple: str | None
+    slim: str | None
+    heavy: str | None
+
+    def __getitem__(self, format_: Format) -> str | None:
+        return {Format.SIMPLE: self.simple, Format.SLIM: self.slim, Format.HEAVY: self.heavy}[format_]
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """The formats that carry the field."""
+        return tuple(format_ for format_ in FORMATS if self[format_] is not None)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an object.
+
+    Attributes:
+        name: Our name for it.
+        wire: Its key on the wire.
+        alternates: Other keys that were seen on the wire, by format.
+        zoneless: The formats in which a time comes without a zone, or as the sentinel for "never".
+        only_for: The instruments that carry it, in the contract's words; None for all.
+    """
+
+    name: str
+    type: Type
+    nullable: bool
+    required: bool
+    wire: Spelling
+    alternates: tuple[tuple[Format, str], ...]
+    zoneless: frozenset[Format]
+    only_for: str | None
+    doc: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One object of the contract.
+
+    Attributes:
+        module: Where its class stands (a file of `models`, `bodies` or `answers`); None for what is exported only.
+        usual: The format whose keys the class itself carries.
+        ignored: The keys of fields that stand in the contract and not in the class.
+    """
+
+    name: str
+    place: str
+    doc: str
+    module: str | None
+    usual: Format
+    fields: tuple[Field, ...]
+    ignored: tuple[Spelling, ...]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One listed value of an enumeration."""
+
+    name: str
+    value: str | int
+    doc: str
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """A set of words or numbers; the server may send others."""
+
+    name: str
+    doc: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter that a caller can give."""
+
+    name: str
+    wire: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a successful answer holds. `type` None is the bare word of success."""
+
+    type: Type | None
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a request carries."""
+
+    type: Type
+    form: bool
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the REST contract.
+
+    Attributes:
+        name: Facade and method, such as `market_data.get_quotes`.
+        also: Other names under which the same operation is offered.
+        oauth: Whether it lives on the authorisation host.
+    """
+
+    name: str
+    also: tuple[str, ...]
+    summary: str
+    method: str
+    path: str
+    kind: str
+    lane: str
+    access: str
+    oauth: bool
+    parameters: tuple[Parameter, ...]
+    has_format: bool
+    has_request_id: bool
+    body: Body | None
+    answer: Answer
+    max_body: int | None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Everything that code is made from."""
+
+    schemas: dict[str, Schema]
+    enums: dict[str, Enumeration]
+    operations: tuple[Operation, ...]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 __all__ = [
+    "ABSENT_PREFIX",
     "FORMATS",
     "Answer",
     "Body",
@@ -41,6 +42,9 @@ class Format(StrEnum):
 
 
 FORMATS = tuple(Format)
+
+ABSENT_PREFIX = "-"
+"""Starts the key under which a class looks for a field that a format lacks. No key of the broker starts like this."""
 
 
 class Scalar(Enum):
@@ -160,11 +164,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Enumeration:
-    """A set of words or numbers; the server may send others."""
+    """A set of words or numbers; the server may send others where it is open."""
 
     name: str
     doc: str
     members: tuple[Member, ...]
+    is_open: bool
 
 
 @dataclass(frozen=True)

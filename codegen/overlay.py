@@ -11,7 +11,6 @@ import copy
 
 from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathNode
 
-from codegen.errors import CodegenError
 from codegen.node import Json, Node
 
 __all__ = ["STANDINGS", "apply_overlay"]

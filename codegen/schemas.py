@@ -7,10 +7,24 @@ import re
 from typing import Final
 
 from codegen.errors import CodegenError
-from codegen.ir import FORMATS, Enumeration, EnumRef, Field, Format, Many, Member, Scalar, Schema, SchemaRef, Spelling, Type
+from codegen.ir import (
+    ABSENT_PREFIX,
+    FORMATS,
+    Enumeration,
+    EnumRef,
+    Field,
+    Format,
+    Many,
+    Member,
+    Scalar,
+    Schema,
+    SchemaRef,
+    Spelling,
+    Type,
+)
 from codegen.node import Json, Node
 
-__all__ = ["MODEL_MODULES", "PRIVATE_MODULES", "Schemas"]
+__all__ = ["CONSTRAINTS", "MODEL_MODULES", "PRIVATE_MODULES", "Schemas"]
 
 MODEL_MODULES: Final = ("instruments", "market_data", "account", "orders", "order_groups")
 """The files of `alor_async/models`, in the order in which they may import each other (left never imports right)."""
@@ -18,9 +32,10 @@ MODEL_MODULES: Final = ("instruments", "market_data", "account", "orders", "orde
 PRIVATE_MODULES: Final = ("bodies", "answers")
 """The files of `alor_async/_contract` that hold objects of their own: what is sent, and answers that facades open."""
 
-_CONSTRAINTS: Final = (
+CONSTRAINTS: Final = (
     "title", "examples", "default", "deprecated", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-    "minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "pattern",
+    "minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "pattern", "const",
+    "x-samples-show",
 )  # fmt: skip
 """Keys that say more about a value, for the exported documents; the code does not depend on them."""
 
@@ -51,7 +66,8 @@ class Schemas:
         nodes = dict(root.children())
         self._enum_names = {name for name, node in nodes.items() if "enum" in node}
         self._names = set(nodes)
-        self.enums = {name: self._enum(name, nodes[name]) for name in nodes if name in self._enum_names}
+        enums = (_enum(name, node) for name, node in nodes.items() if name in self._enum_names)
+        self.enums = {enum.name: enum for enum in enums if enum is not None}
         self.objects = {name: self._object(name, nodes[name]) for name in nodes if name not in self._enum_names}
         for schema in self.objects.values():
             _check_names(schema)
@@ -77,7 +93,7 @@ class Schemas:
         type_, nullable = self.type_of(node)
         if nullable:
             raise node.fail("items of a list cannot be null")
-        node.ignore("description", *_CONSTRAINTS)
+        node.ignore("description", *CONSTRAINTS)
         node.done()
         return type_
 
@@ -98,32 +114,9 @@ class Schemas:
             case other:
                 raise CodegenError(node.at("anyOf"), f"expected a reference and null, got {other!r:.80}")
 
-    def _enum(self, name: str, node: Node) -> Enumeration:
-        _check_class_name(name, node)
-        kind = {"string": str, "integer": int}.get(node.take("type", str))
-        if kind is None:
-            raise CodegenError(node.at("type"), "expected string or integer for an enumeration")
-        if not node.take("x-open", bool):
-            raise CodegenError(node.at("x-open"), "every enumeration of the contract is open")
-        values = node.items("enum")
-        names, docs = node.node("x-names"), node.node("x-descriptions")
-        members: list[Member] = []
-        for value in values:
-            if not isinstance(value, kind) or isinstance(value, bool):
-                raise CodegenError(node.at("enum"), f"expected {kind.__name__}, got {value!r}")
-            members.append(Member(names.text(str(value)), value, docs.text(str(value))))
-        names.done()
-        docs.done()
-        if len({member.name for member in members}) != len(members):
-            raise CodegenError(node.at("x-names"), "two values have one name")
-        doc = node.text("description")
-        node.ignore("format", *_CONSTRAINTS)
-        node.done()
-        return Enumeration(name, doc, tuple(members))
-
     def _object(self, name: str, node: Node) -> Schema:
         module = node.maybe("x-module", str)
-        if module is None:
+        if module is None:  # read by hand, or part of a deprecated operation: exported only
             return Schema(name, node.place, "", None, Format.HEAVY, (), ())
         if module not in MODEL_MODULES + PRIVATE_MODULES:
             raise CodegenError(node.at("x-module"), f"unknown module {module!r}")
@@ -143,7 +136,7 @@ class Schemas:
         if unknown:
             raise CodegenError(node.at("required"), f"not a field: {', '.join(sorted(unknown))}")
         doc = node.text("description")
-        node.ignore("additionalProperties", *_CONSTRAINTS)
+        node.ignore("additionalProperties", *CONSTRAINTS)
         node.done()
         return Schema(name, node.place, doc, module, usual, tuple(fields), tuple(ignored))
 
@@ -162,13 +155,47 @@ class Schemas:
             only_for=node.maybe("x-present-only-for", str),
             doc=node.text("description"),
         )
-        node.ignore(*_CONSTRAINTS)
+        node.ignore(*CONSTRAINTS)
         node.done()
         if required and (nullable or field.only_for or field.wire.formats != FORMATS):
             raise node.fail("a required field is never null and always there, in every format")
         if field.zoneless and type_ is not Scalar.TIME:
             raise CodegenError(node.at("x-zoneless"), "only a time can be zone-less")
         return field
+
+
+def _enum(name: str, node: Node) -> Enumeration | None:
+    """Read an enumeration; None for one whose class is written by hand."""
+    if node.maybe("x-hand-written", str) is not None:
+        return None
+    _check_class_name(name, node)
+    if node.take("x-module", str) != "enums":
+        raise CodegenError(node.at("x-module"), "an enumeration stands in `enums`")
+    kind = {"string": str, "integer": int}.get(node.take("type", str))
+    if kind is None:
+        raise CodegenError(node.at("type"), "expected string or integer for an enumeration")
+    is_open = node.flag("x-open")
+    if is_open == node.flag("x-request-only"):
+        raise node.fail("an enumeration is either open or for requests only")
+    members = _members(node, kind)
+    doc = node.text("description")
+    node.ignore("format", *CONSTRAINTS)
+    node.done()
+    return Enumeration(name, doc, members, is_open)
+
+
+def _members(node: Node, kind: type[str | int]) -> tuple[Member, ...]:
+    names, docs = node.node("x-names"), node.node("x-descriptions")
+    members: list[Member] = []
+    for value in node.items("enum"):
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise CodegenError(node.at("enum"), f"expected {kind.__name__}, got {value!r}")
+        members.append(Member(names.text(str(value)), value, docs.text(str(value))))
+    names.done()
+    docs.done()
+    if len({member.name for member in members}) != len(members):
+        raise CodegenError(node.at("x-names"), "two values have one name")
+    return tuple(members)
 
 
 def _scalar(name: str, node: Node) -> Scalar:
@@ -189,12 +216,18 @@ def _spelling(node: Node) -> Spelling:
     wire.done()
     if not spelling.formats:
         raise CodegenError(node.at("x-wire"), "the field stands in no format")
+    if any((spelling[format_] or "").startswith(ABSENT_PREFIX) for format_ in FORMATS):
+        raise CodegenError(node.at("x-wire"), f"keys that start with `{ABSENT_PREFIX}` mark fields that a format lacks")
     return spelling
 
 
 def _alternates(node: Node) -> tuple[tuple[Format, str], ...]:
+    """Read `x-alternates`: keys by format, or a list where all formats agree."""
     if "x-alternates" not in node:
         return ()
+    if isinstance(node.raw["x-alternates"], list):
+        everywhere = node.texts("x-alternates")
+        return tuple((format_, key) for format_ in FORMATS for key in everywhere)
     wire = node.node("x-alternates")
     found = tuple((format_, key) for format_ in FORMATS for key in wire.texts(format_))
     wire.done()

@@ -1,0 +1,6 @@
+"""The broker's contract as code: operations, request bodies, and how each format is read.
+
+Generated from openapi/ by `make generate`: change the contract, not this file.
+"""
+
+__all__ = []

@@ -1,0 +1,35 @@
+"""How the answers of `answers` are read in each format.
+
+Generated from openapi/ by `make generate`: change the contract, not this file.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from msgspec.structs import force_setattr
+
+from alor_async._contract.answers import AccessTokenAnswer, OAuthTokens, OrderAccepted, OrderGroupCreated
+from alor_async._contract.wire.publishing import single
+from alor_async._http.decode import Shape, Shapes
+
+__all__ = ["ACCESS_TOKEN_ANSWER", "OAUTH_TOKENS", "ORDER_ACCEPTED", "ORDER_GROUP_CREATED"]
+
+
+def _publish_order_accepted(order_accepteds: Iterable[Any]) -> None:
+    for order_accepted in order_accepteds:
+        if isinstance(order_accepted.order_id, int):
+            force_setattr(order_accepted, "order_id", str(order_accepted.order_id))
+
+
+ORDER_ACCEPTED: Final[Shapes[OrderAccepted]] = Shapes.same(
+    Shape(OrderAccepted, publish=single(_publish_order_accepted))
+)
+
+
+ORDER_GROUP_CREATED: Final[Shapes[OrderGroupCreated]] = Shapes.same(Shape(OrderGroupCreated))
+
+
+ACCESS_TOKEN_ANSWER: Final[Shapes[AccessTokenAnswer]] = Shapes.same(Shape(AccessTokenAnswer))
+
+
+OAUTH_TOKENS: Final[Shapes[OAuthTokens]] = Shapes.same(Shape(OAuthTokens))

@@ -1,0 +1,95 @@
+"""What the broker tells, as immutable values: one class an entity, whatever the wire format.
+
+Generated from openapi/ by `make generate`: change the contract, not this file.
+"""
+
+__all__ = [
+    "BookLevel",
+    "Candle",
+    "CandlePage",
+    "ClientType",
+    "Condition",
+    "CurrencyBuyingPower",
+    "CurrencyPair",
+    "Exchange",
+    "ExecutionPolicy",
+    "FuturesQuote",
+    "FuturesRisk",
+    "GroupedOrderType",
+    "Iceberg",
+    "Instrument",
+    "Market",
+    "MarketTrade",
+    "MarketTradePage",
+    "Model",
+    "OpenIntEnum",
+    "OpenStrEnum",
+    "OptionSide",
+    "Order",
+    "OrderBook",
+    "OrderEstimate",
+    "OrderGroup",
+    "OrderGroupMember",
+    "OrderGroupStatus",
+    "OrderStatus",
+    "OrderType",
+    "PortfolioRisk",
+    "Position",
+    "Quote",
+    "RepoDetails",
+    "RiskRate",
+    "RiskRatePage",
+    "RiskStatus",
+    "Side",
+    "StopOrder",
+    "StopOrderType",
+    "Summary",
+    "TimeInForce",
+    "Trade",
+    "TradingStatus",
+    "decode",
+]
+
+from alor_async.models._base import Model, OpenIntEnum, OpenStrEnum, decode
+from alor_async.models.account import (
+    CurrencyBuyingPower,
+    FuturesRisk,
+    Iceberg,
+    Order,
+    PortfolioRisk,
+    Position,
+    RepoDetails,
+    StopOrder,
+    Summary,
+    Trade,
+)
+from alor_async.models.enums import (
+    ClientType,
+    Condition,
+    Exchange,
+    ExecutionPolicy,
+    GroupedOrderType,
+    Market,
+    OptionSide,
+    OrderGroupStatus,
+    OrderStatus,
+    OrderType,
+    RiskStatus,
+    Side,
+    StopOrderType,
+    TimeInForce,
+    TradingStatus,
+)
+from alor_async.models.instruments import CurrencyPair, Instrument, RiskRate, RiskRatePage
+from alor_async.models.market_data import (
+    BookLevel,
+    Candle,
+    CandlePage,
+    FuturesQuote,
+    MarketTrade,
+    MarketTradePage,
+    OrderBook,
+    Quote,
+)
+from alor_async.models.order_groups import OrderGroup, OrderGroupMember
+from alor_async.models.orders import OrderEstimate

@@ -1,0 +1,90 @@
+"""From the files under `openapi/` to the intermediate model."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+
+import yaml
+
+from codegen.errors import CodegenError
+from codegen.ir import Contract
+from codegen.node import Json, Node
+from codegen.operations import read_operations
+from codegen.overlay import apply_overlay
+from codegen.schemas import Schemas
+
+__all__ = ["load_document", "load_yaml", "read_contract"]
+
+_CONTRACT = "openapi/alor.openapi.yaml"
+_OVERLAY = "openapi/overlay.yaml"
+_SECTIONS = ("schemas", "parameters", "responses", "requestBodies")
+
+
+def load_document(root: Path) -> Json:
+    """Read the contract with its overlay applied."""
+    return apply_overlay(load_yaml(root / _CONTRACT), load_yaml(root / _OVERLAY))
+
+
+def read_contract(document: Json) -> Contract:
+    """Understand a document, or say where it cannot be understood."""
+    schemas = Schemas(document)
+    contract = Contract(schemas.objects, schemas.enums, read_operations(document, schemas))
+    _refuse_unused(document)
+    return contract
+
+
+def load_yaml(path: Path) -> Json:
+    """Read a YAML file whose root is a mapping; a key that stands twice is an error."""
+    with path.open(encoding="utf-8") as file:
+        return Node(yaml.load(file, Loader=_StrictLoader), path.name).raw  # noqa: S506 - a SafeLoader
+
+
+class _StrictLoader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise CodegenError(str(key_node.start_mark).strip(), f"`{key}` stands twice")
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+# A date in an example is text there; nothing here wants a `datetime`.
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _refuse_unused(document: Json) -> None:
+    """Refuse a component that no operation leads to: it would look like a promise and be none."""
+    components = Node(document, "contract").node("components").raw
+    defined = {
+        f"#/components/{section}/{name}": Node(item, f"components.{section}.{name}").raw
+        for section in _SECTIONS
+        for name, item in Node(components.get(section, {}), f"components.{section}").raw.items()
+    }
+    reached: set[str] = set()
+    waiting = list(_references(document["paths"]))
+    while waiting:
+        reference = waiting.pop()
+        if reference not in reached:
+            reached.add(reference)
+            waiting.extend(_references(defined.get(reference)))
+    unused = sorted(defined.keys() - reached)
+    if unused:
+        raise CodegenError(unused[0].removeprefix("#/").replace("/", "."), "no operation leads here")
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "$ref":
+                yield str(item)
+            else:
+                yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)

@@ -1,0 +1,201 @@
+"""Standard OpenAPI 3.1 documents for other tools: dereferenced, with the broker's keys, without our extensions.
+
+The open document holds all three formats and promises little, as a client must expect it: keys may be missing, others
+may come, enumerations may grow. A closed document holds one format and promises everything that the contract knows, as
+a conformance test wants it: no other keys, and every key that is always sent.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import cast
+
+from codegen.errors import CodegenError
+from codegen.ir import FORMATS, Format
+from codegen.node import Json
+
+__all__ = ["closed_document", "document_text", "open_document"]
+
+_METHODS = ("get", "post", "put", "delete")
+_PRIVATE_FORMATS = frozenset({"wire-id"})
+"""Formats of our vocabulary that mean nothing to other tools."""
+
+
+def open_document(contract: Json) -> Json:
+    """Describe all formats in one document."""
+    return _Export(contract, FORMATS, closed=False).document()
+
+
+def closed_document(contract: Json, format_: Format) -> Json:
+    """Describe one format, leaving nothing out and letting nothing in."""
+    return _Export(contract, (format_,), closed=True).document()
+
+
+def document_text(document: Json) -> str:
+    """Write a document as a file's text."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+class _Export:
+    def __init__(self, contract: Json, formats: tuple[Format, ...], *, closed: bool) -> None:
+        self._contract = contract
+        self._formats = formats
+        self._closed = closed
+
+    def document(self) -> Json:
+        result = {key: value for key, value in self._contract.items() if not key.startswith("x-")}
+        info = dict(_object(result["info"]))
+        if self._closed:
+            info["title"] = f"{info['title']} ({self._formats[0].capitalize()}, closed)"
+        result["info"] = _without_extensions(info)
+        result["paths"] = {path: self._path(_object(item)) for path, item in _object(result["paths"]).items()}
+        components = _object(result["components"])
+        result["components"] = {"securitySchemes": components["securitySchemes"]}
+        return cast("Json", copy.deepcopy(_without_extensions(result)))
+
+    def _path(self, item: Json) -> Json:
+        return {key: self._operation(_object(value)) if key in _METHODS else value for key, value in item.items()}
+
+    def _operation(self, operation: Json) -> Json:
+        result = dict(operation)
+        parameters = [self._resolved(_object(item)) for item in _list(operation.get("parameters", []))]
+        has_format = any(parameter["name"] == "format" for parameter in parameters)
+        if parameters:
+            result["parameters"] = [self._parameter(parameter) for parameter in parameters]
+        if "requestBody" in operation:
+            body = self._resolved(_object(operation["requestBody"]))
+            result["requestBody"] = self._content(body, self._formats[:1], closed=False)
+        result["responses"] = {
+            status: self._content(
+                self._resolved(_object(response)),
+                self._formats if has_format and status == "200" else self._formats[:1],
+                closed=self._closed and status == "200",
+            )
+            for status, response in _object(operation["responses"]).items()
+        }
+        return result
+
+    def _parameter(self, parameter: Json) -> Json:
+        result = dict(parameter)
+        schema = _Spelled(self._contract, self._formats[0], strict=True, closed=False).schema(parameter["schema"])
+        if parameter["name"] == "format" and self._closed:
+            schema = {"type": "string", "enum": [self._formats[0].capitalize()]}
+            result["required"] = True
+        result["schema"] = schema
+        return result
+
+    def _content(self, holder: Json, formats: tuple[Format, ...], *, closed: bool) -> Json:
+        if "content" not in holder:
+            return holder
+        content = {
+            media: {**_object(value), "schema": self._formatted(_object(value)["schema"], formats, closed=closed)}
+            for media, value in _object(holder["content"]).items()
+        }
+        return {**holder, "content": content}
+
+    def _formatted(self, schema: object, formats: tuple[Format, ...], *, closed: bool) -> Json:
+        spelled = [
+            _Spelled(self._contract, format_, strict=self._closed, closed=closed).schema(schema) for format_ in formats
+        ]
+        if len(spelled) == 1:
+            return spelled[0]
+        return {
+            "anyOf": [{"title": format_.capitalize(), **one} for format_, one in zip(formats, spelled, strict=True)]
+        }
+
+    def _resolved(self, item: Json) -> Json:
+        return _resolve(self._contract, item)
+
+
+class _Spelled:
+    """Schemas in the words of one format.
+
+    Args:
+        strict: Whether enumerations are the listed values only.
+        closed: Whether objects have exactly the keys that the contract knows.
+    """
+
+    def __init__(self, contract: Json, format_: Format, *, strict: bool, closed: bool) -> None:
+        self._contract = contract
+        self._format = format_
+        self._strict = strict
+        self._closed = closed
+
+    def schema(self, value: object) -> Json:
+        schema = _resolve(self._contract, _object(value))
+        result = {key: item for key, item in schema.items() if not key.startswith("x-")}
+        if result.get("format") in _PRIVATE_FORMATS or _is_zoneless(schema, self._format):
+            del result["format"]
+        if schema.get("x-open") and not self._strict:
+            result["examples"] = result.pop("enum")
+        if "anyOf" in schema:
+            result["anyOf"] = [self.schema(item) for item in _list(schema["anyOf"])]
+        if "items" in schema:
+            result["items"] = self.schema(schema["items"])
+        if "properties" in schema:
+            result.update(self._object(schema))
+        return result
+
+    def _object(self, schema: Json) -> Json:
+        """Spell the properties, and name those that must be there."""
+        properties = {name: _object(item) for name, item in _object(schema["properties"]).items()}
+        keys = {name: _key(name, item, self._format) for name, item in properties.items()}
+        present = [name for name in properties if keys[name] is not None]
+        result: Json = {"properties": {str(keys[name]): self.schema(properties[name]) for name in present}}
+        closed = self._closed and any("x-wire" in item for item in properties.values())
+        if closed:
+            required = [name for name in present if "x-present-only-for" not in properties[name]]
+            result["additionalProperties"] = False
+        else:
+            required = [str(name) for name in _list(schema.get("required", [])) if keys[str(name)] is not None]
+        if required:
+            result["required"] = [str(keys[name]) for name in required]
+        return result
+
+
+def _key(name: str, schema: Json, format_: Format) -> str | None:
+    wire = schema.get("x-wire", name)
+    if isinstance(wire, dict):
+        key = _object(wire).get(format_.value)
+        return None if key is None else str(key)
+    return str(wire)
+
+
+def _is_zoneless(schema: Json, format_: Format) -> bool:
+    value = schema.get("x-zoneless", False)
+    return format_.value in value if isinstance(value, list) else bool(value)
+
+
+def _resolve(contract: Json, item: Json) -> Json:
+    """Follow a reference; what stands beside it goes over what it names."""
+    if "$ref" not in item:
+        return item
+    reference = str(item["$ref"])
+    target: object = contract
+    for step in reference.removeprefix("#/").split("/"):
+        target = _object(target).get(step)
+        if target is None:
+            raise CodegenError(reference, "leads nowhere")
+    beside = {key: value for key, value in item.items() if key != "$ref"}
+    return {**_resolve(contract, _object(target)), **beside}
+
+
+def _without_extensions(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_extensions(item) for key, item in value.items() if not str(key).startswith("x-")}
+    if isinstance(value, list):
+        return [_without_extensions(item) for item in value]
+    return value
+
+
+def _object(value: object) -> Json:
+    if not isinstance(value, dict):
+        raise CodegenError("export", f"expected a mapping, got {value!r:.80}")
+    return cast("Json", value)
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise CodegenError("export", f"expected a list, got {value!r:.80}")
+    return cast("list[object]", value)

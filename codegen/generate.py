@@ -1,0 +1,72 @@
+"""Everything that is generated, as texts by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codegen.contract import read_contract
+from codegen.errors import CodegenError
+from codegen.export import document_text, open_document
+from codegen.node import Json
+from codegen.output import formatted
+from codegen.python.models import model_modules
+from codegen.python.operations import operation_modules
+from codegen.python.rendering import Module, source
+from codegen.python.structs import answer_module, body_module
+from codegen.python.text import imports
+from codegen.python.wire import wire_modules
+from codegen.spelling import Spellings
+
+__all__ = ["EXPORTED", "generate", "owned_files"]
+
+EXPORTED = "alor_async/_contract/alor.openapi.json"
+"""The document for other tools, shipped in the wheel."""
+
+_HAND_WRITTEN = frozenset({"alor_async/models/_base.py"})
+_MAX_LINES = 600
+
+
+def generate(document: Json, root: Path) -> dict[str, str]:
+    """Make every generated file of a contract.
+
+    Raises:
+        CodegenError: The contract cannot be understood, or a file would be too long to read.
+    """
+    contract = read_contract(document)
+    spellings = Spellings(contract)
+    modules = [
+        *model_modules(contract, spellings),
+        _package(),
+        body_module(spellings),
+        answer_module(spellings),
+        *wire_modules(contract, spellings),
+        *operation_modules(contract),
+    ]
+    homes = {name: module.dotted for module in modules if not module.is_front_door for name in module.exports}
+    files = {module.path: _finished(module, homes, root) for module in modules}
+    return {**files, EXPORTED: document_text(open_document(document))}
+
+
+def owned_files(root: Path) -> list[Path]:
+    """Name the files in the places that belong to the generator."""
+    places = (root / "alor_async/models", root / "alor_async/_contract")
+    found = [path for place in places for path in sorted(place.rglob("*")) if path.suffix in {".py", ".json"}]
+    return [path for path in found if path.relative_to(root).as_posix() not in _HAND_WRITTEN]
+
+
+def _finished(module: Module, homes: dict[str, str], root: Path) -> str:
+    needed = imports(module.code, {} if module.is_front_door else homes, own=module.exports)
+    text = formatted(module.path, source(module, needed), root)
+    lines = text.count("\n")
+    if lines > _MAX_LINES:
+        raise CodegenError(module.path, f"{lines} lines: split it by area, {_MAX_LINES} are the most that people read")
+    return text
+
+
+def _package() -> Module:
+    return Module(
+        path="alor_async/_contract/__init__.py",
+        doc="The broker's contract as code: operations, request bodies, and how each format is read.",
+        code="",
+        exports=(),
+    )

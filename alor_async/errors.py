@@ -36,6 +36,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from alor_async.values import InstrumentId
 
 __all__ = [
@@ -229,6 +231,7 @@ class StatusError(RequestError):
         code: The broker's code without the number in brackets, such as `OrderToCancelNotFound`, or None.
         message: The broker's text, or None.
         body: The body as text: redacted, at most 2 KB.
+        raw_body: The body as it came, for code that reads on: redacted, at most 64 KB.
     """
 
     def __init__(
@@ -239,6 +242,7 @@ class StatusError(RequestError):
         code: str | None = None,
         message: str | None = None,
         body: str = "",
+        raw_body: bytes = b"",
         operation: str = "",
         request_id: str | None = None,
         attempts: int = 1,
@@ -252,6 +256,7 @@ class StatusError(RequestError):
         self.code = code
         self.message = message
         self.body = body
+        self.raw_body = raw_body
 
 
 class BadRequest(StatusError):
@@ -328,7 +333,7 @@ class OrderError(AlorError):
     """
 
     def __init__(
-        self, message: str, *, request_id: str | None = None, instrument_id: InstrumentId | None = None
+        self, message: str, *, request_id: UUID | str | None = None, instrument_id: InstrumentId | None = None
     ) -> None:
         super().__init__(message)
         self.request_id = request_id
@@ -351,7 +356,7 @@ class OrderRejected(OrderError):
         code: str | None = None,
         reason: str | None = None,
         replayed: bool = False,
-        request_id: str | None = None,
+        request_id: UUID | str | None = None,
         instrument_id: InstrumentId | None = None,
     ) -> None:
         super().__init__(message, request_id=request_id, instrument_id=instrument_id)

@@ -1,0 +1,76 @@
+"""What a caller wants of an order, before any wire is chosen, and the acknowledgement that it ends in."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from alor_async.values import InstrumentId
+
+if TYPE_CHECKING:
+    from alor_async._http.request import Operation
+
+__all__ = ["Intent", "OrderAck", "Verb"]
+
+T = TypeVar("T")
+
+
+class Verb(enum.Enum):
+    """What a command does to orders; decides how a refusal reads."""
+
+    PLACE = "place"
+    REPLACE = "replace"
+    CANCEL = "cancel"
+    GROUP = "group"
+
+
+class OrderAck(Struct, frozen=True, kw_only=True, gc=False):
+    """The broker accepted a command. It does not say that anything traded.
+
+    Attributes:
+        order_id: The order's number; after a replace, the new one.
+        request_id: The idempotency key that was sent, or None for commands that have none (cancels).
+        replayed: True when this is the answer to an earlier command with the same request id: nothing was done anew.
+    """
+
+    order_id: str
+    request_id: UUID | str | None = None
+    replayed: bool = False
+
+
+class Intent(Generic[T]):
+    """One command about orders, complete and checked: nothing about it changes on the way.
+
+    Attributes:
+        operation: The REST operation that carries it.
+        verb: What it does.
+        values: Path and query parameters, by our names.
+        body: The JSON body as a Struct, or None.
+        request_id: The idempotency key, or None where the command has none.
+        instrument_id: The instrument, or None when the command names none.
+    """
+
+    __slots__ = ("body", "instrument_id", "operation", "request_id", "values", "verb")
+
+    def __init__(
+        self,
+        operation: Operation[T],
+        verb: Verb,
+        *,
+        values: dict[str, object] | None = None,
+        body: Struct | None = None,
+        request_id: UUID | str | None = None,
+        instrument_id: InstrumentId | None = None,
+    ) -> None:
+        self.operation = operation
+        self.verb = verb
+        self.values = values or {}
+        self.body = body
+        self.request_id = request_id
+        self.instrument_id = instrument_id
+
+    def __repr__(self) -> str:
+        return f"<Intent {self.operation.name} {self.instrument_id or ''} {self.request_id or ''}>"

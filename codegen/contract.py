@@ -9,7 +9,7 @@ import yaml
 
 from codegen.errors import CodegenError
 from codegen.ir import Contract
-from codegen.node import Json, Node
+from codegen.node import Json, Node, is_list, is_mapping
 from codegen.operations import read_operations
 from codegen.overlay import apply_overlay
 from codegen.schemas import Schemas
@@ -44,9 +44,9 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
         seen: set[object] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            key = (key_node.tag, key_node.value)
             if key in seen:
-                raise CodegenError(str(key_node.start_mark).strip(), f"`{key}` stands twice")
+                raise CodegenError(str(key_node.start_mark).strip(), f"`{key_node.value}` stands twice")
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -79,12 +79,12 @@ def _refuse_unused(document: Json) -> None:
 
 
 def _references(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
+    if is_mapping(value):
         for key, item in value.items():
             if key == "$ref":
                 yield str(item)
             else:
                 yield from _references(item)
-    elif isinstance(value, list):
+    elif is_list(value):
         for item in value:
             yield from _references(item)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import cast
 
 from codegen.errors import CodegenError
 from codegen.ir import FORMATS, Format
-from codegen.node import Json
+from codegen.node import Json, is_list, is_mapping
 
 __all__ = ["closed_document", "document_text", "open_document"]
 
@@ -52,7 +51,7 @@ class _Export:
         result["paths"] = {path: self._path(_object(item)) for path, item in _object(result["paths"]).items()}
         components = _object(result["components"])
         result["components"] = {"securitySchemes": components["securitySchemes"]}
-        return cast("Json", copy.deepcopy(_without_extensions(result)))
+        return _object(copy.deepcopy(_without_extensions(result)))
 
     def _path(self, item: Json) -> Json:
         return {key: self._operation(_object(value)) if key in _METHODS else value for key, value in item.items()}
@@ -156,15 +155,15 @@ class _Spelled:
 
 def _key(name: str, schema: Json, format_: Format) -> str | None:
     wire = schema.get("x-wire", name)
-    if isinstance(wire, dict):
-        key = _object(wire).get(format_.value)
+    if is_mapping(wire):
+        key = wire.get(format_.value)
         return None if key is None else str(key)
     return str(wire)
 
 
 def _is_zoneless(schema: Json, format_: Format) -> bool:
     value = schema.get("x-zoneless", False)
-    return format_.value in value if isinstance(value, list) else bool(value)
+    return format_.value in value if is_list(value) else bool(value)
 
 
 def _resolve(contract: Json, item: Json) -> Json:
@@ -182,20 +181,20 @@ def _resolve(contract: Json, item: Json) -> Json:
 
 
 def _without_extensions(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _without_extensions(item) for key, item in value.items() if not str(key).startswith("x-")}
-    if isinstance(value, list):
+    if is_mapping(value):
+        return {key: _without_extensions(item) for key, item in value.items() if not key.startswith("x-")}
+    if is_list(value):
         return [_without_extensions(item) for item in value]
     return value
 
 
 def _object(value: object) -> Json:
-    if not isinstance(value, dict):
+    if not is_mapping(value):
         raise CodegenError("export", f"expected a mapping, got {value!r:.80}")
-    return cast("Json", value)
+    return value
 
 
 def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
+    if not is_list(value):
         raise CodegenError("export", f"expected a list, got {value!r:.80}")
-    return cast("list[object]", value)
+    return value

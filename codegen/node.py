@@ -7,15 +7,25 @@ A `Node` is one mapping of the contract together with its place. Its reader take
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from codegen.errors import CodegenError
 
-__all__ = ["Json", "Node"]
+__all__ = ["Json", "Node", "is_list", "is_mapping"]
 
 Json = dict[str, object]
 
 T = TypeVar("T")
+
+
+def is_mapping(value: object) -> TypeGuard[Json]:
+    """Tell whether a raw value is a mapping."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Tell whether a raw value is a list."""
+    return isinstance(value, list)
 
 
 class Node:
@@ -60,12 +70,16 @@ class Node:
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Take a list of texts, empty when absent."""
-        values = list[object](self.maybe(key, list) or ())
-        return tuple(_text(value, self.at(key)) for value in values)
+        return tuple(_text(value, self.at(key)) for value in self.items(key))
 
     def items(self, key: str) -> tuple[object, ...]:
         """Take a list of anything, empty when absent."""
-        return tuple(list[object](self.maybe(key, list) or ()))
+        values = self.maybe(key, object)
+        if values is None:
+            return ()
+        if not is_list(values):
+            raise CodegenError(self.at(key), f"expected a list, got {values!r:.80}")
+        return tuple(values)
 
     def node(self, key: str) -> Node:
         """Take a mapping as a node of its own."""
@@ -89,9 +103,9 @@ class Node:
 
 
 def _mapping(value: object, place: str) -> Json:
-    if not isinstance(value, dict):
+    if not is_mapping(value):
         raise CodegenError(place, f"expected a mapping, got {value!r:.80}")
-    return {_text(key, place): item for key, item in dict[object, object](value).items()}
+    return {_text(key, place): item for key, item in value.items()}
 
 
 def _text(value: object, place: str) -> str:

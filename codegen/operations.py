@@ -121,7 +121,7 @@ class _Reader:
 
     def _answer(self, node: Node) -> Answer:
         responses = node.node("responses")
-        success = responses.maybe("200", dict)
+        success = responses.maybe("200", object)
         if success is None:
             return Answer(None)
         answer = Node(success, responses.at("200"))

@@ -11,7 +11,7 @@ import copy
 
 from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathNode
 
-from codegen.node import Json, Node
+from codegen.node import Json, Node, is_list, is_mapping
 
 __all__ = ["STANDINGS", "apply_overlay"]
 
@@ -60,7 +60,7 @@ def _apply(document: Json, action: Node) -> None:
     # From the last to the first: removing an element of a list must not move the ones still to be removed.
     for node in reversed(nodes):
         if remove:
-            _remove(document, node, action)
+            _remove(node, action)
         else:
             _update(node.value, update, action)
 
@@ -72,20 +72,21 @@ def _find(document: Json, target: str, action: Node) -> list[JSONPathNode]:
         raise action.fail(f"{target}: {error}") from error
 
 
-def _remove(document: Json, node: JSONPathNode, action: Node) -> None:
-    if not node.location:
+def _remove(node: JSONPathNode, action: Node) -> None:
+    if node.parent is None:
         raise action.fail("cannot remove the whole document")
-    parent: object = document
-    for step in node.location[:-1]:
-        parent = parent[step]  # type: ignore[index]
-    del parent[node.location[-1]]  # type: ignore[attr-defined]
+    parent, step = node.parent.value, node.location[-1]
+    if is_mapping(parent):
+        del parent[str(step)]
+    elif is_list(parent):
+        del parent[int(step)]
 
 
 def _update(target: object, update: object, action: Node) -> None:
     """Merge as the standard says: mappings key by key, a list grows by the update's items, the rest is replaced."""
-    if isinstance(target, list) and not isinstance(update, list):
+    if is_list(target) and not is_list(update):
         target.append(copy.deepcopy(update))
-    elif isinstance(target, dict) and isinstance(update, dict):
+    elif is_mapping(target) and is_mapping(update):
         _merge(target, update)
     else:
         raise action.fail("`update` must be a mapping for a mapping, or an item for a list")
@@ -94,9 +95,9 @@ def _update(target: object, update: object, action: Node) -> None:
 def _merge(target: dict[str, object], update: dict[str, object]) -> None:
     for key, value in update.items():
         present = target.get(key)
-        if isinstance(present, dict) and isinstance(value, dict):
+        if is_mapping(present) and is_mapping(value):
             _merge(present, value)
-        elif isinstance(present, list) and isinstance(value, list):
+        elif is_list(present) and is_list(value):
             present.extend(copy.deepcopy(value))
         else:
             target[key] = copy.deepcopy(value)

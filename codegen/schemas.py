@@ -22,7 +22,7 @@ from codegen.ir import (
     Spelling,
     Type,
 )
-from codegen.node import Json, Node
+from codegen.node import Json, Node, is_list
 
 __all__ = ["CONSTRAINTS", "MODEL_MODULES", "PRIVATE_MODULES", "Schemas"]
 
@@ -39,7 +39,7 @@ CONSTRAINTS: Final = (
 )  # fmt: skip
 """Keys that say more about a value, for the exported documents; the code does not depend on them."""
 
-_SCALARS: Final = {
+_SCALARS: Final[dict[tuple[str, str | None], Scalar]] = {
     ("string", None): Scalar.TEXT,
     ("string", "wire-id"): Scalar.WIRE_ID,
     ("string", "uuid"): Scalar.UUID,
@@ -79,7 +79,7 @@ class Schemas:
         if "anyOf" in node:
             return self._nullable_reference(node), True
         words = node.take("type", object)
-        names = list[object](words) if isinstance(words, list) else [words]
+        names = words if is_list(words) else [words]
         nullable = "null" in names
         match [name for name in names if name != "null"]:
             case ["array"]:
@@ -106,7 +106,7 @@ class Schemas:
 
     def _nullable_reference(self, node: Node) -> Type:
         match node.items("anyOf"):
-            case (reference, {"type": "null", **rest}) if not rest:
+            case (reference, null) if null == {"type": "null"}:
                 inner = Node(reference, node.at("anyOf[0]"))
                 type_ = self._reference(inner)
                 inner.done()
@@ -236,15 +236,12 @@ def _alternates(node: Node) -> tuple[tuple[Format, str], ...]:
 
 def _zoneless(node: Node) -> frozenset[Format]:
     """Read `x-zoneless`: true for every format, or the list of those in which the time has no zone."""
-    value = node.maybe("x-zoneless", object)
-    if value is None:
-        return frozenset()
-    if value is True:
-        return frozenset(FORMATS)
-    try:
-        return frozenset(Format(item) for item in value)  # type: ignore[attr-defined]
-    except (TypeError, ValueError) as error:
-        raise CodegenError(node.at("x-zoneless"), f"expected true or a list of formats, got {value!r}") from error
+    if isinstance(node.raw.get("x-zoneless"), bool):
+        return frozenset(FORMATS) if node.take("x-zoneless", bool) else frozenset()
+    words = node.texts("x-zoneless")
+    if not set(words) <= set(FORMATS):
+        raise CodegenError(node.at("x-zoneless"), f"expected true or a list of formats, got {words!r}")
+    return frozenset(map(Format, words))
 
 
 def _check_class_name(name: str, node: Node) -> None:

@@ -110,13 +110,13 @@ def _variant(wire: WireClass) -> _VariantView:
 
 def _answer(name: str, answer: Answer, spellings: Spellings) -> _AnswerView:
     if answer.type is None:
-        return _AnswerView(name, "None", "Shapes.same(text_success)")
+        return _AnswerView(name, "None", "Shapes[None].same(text_success)")
     type_ = _answer_type(answer.type, {})
     shapes = {format_: _shape(answer.type, format_, spellings) for format_ in FORMATS}
     count = Counter(shapes.values())
     shape, times = count.most_common(1)[0]
     if times == len(FORMATS):
-        return _AnswerView(name, type_, f"Shapes.same({shape})")
+        return _AnswerView(name, type_, f"Shapes[{type_}].same({shape})")
     shared = shape if times > 1 else None
     named = {format_: f"_{name}" if other == shared else other for format_, other in shapes.items()}
     value = ", ".join(f"{format_}={other}" for format_, other in named.items())

@@ -21,15 +21,15 @@ def _publish_order_accepted(order_accepteds: Iterable[Any]) -> None:
             force_setattr(order_accepted, "order_id", str(order_accepted.order_id))
 
 
-ORDER_ACCEPTED: Final[Shapes[OrderAccepted]] = Shapes.same(
+ORDER_ACCEPTED: Final[Shapes[OrderAccepted]] = Shapes[OrderAccepted].same(
     Shape(OrderAccepted, publish=single(_publish_order_accepted))
 )
 
 
-ORDER_GROUP_CREATED: Final[Shapes[OrderGroupCreated]] = Shapes.same(Shape(OrderGroupCreated))
+ORDER_GROUP_CREATED: Final[Shapes[OrderGroupCreated]] = Shapes[OrderGroupCreated].same(Shape(OrderGroupCreated))
 
 
-ACCESS_TOKEN_ANSWER: Final[Shapes[AccessTokenAnswer]] = Shapes.same(Shape(AccessTokenAnswer))
+ACCESS_TOKEN_ANSWER: Final[Shapes[AccessTokenAnswer]] = Shapes[AccessTokenAnswer].same(Shape(AccessTokenAnswer))
 
 
-OAUTH_TOKENS: Final[Shapes[OAuthTokens]] = Shapes.same(Shape(OAuthTokens))
+OAUTH_TOKENS: Final[Shapes[OAuthTokens]] = Shapes[OAuthTokens].same(Shape(OAuthTokens))

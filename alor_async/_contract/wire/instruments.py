@@ -144,7 +144,7 @@ INSTRUMENT: Final[Shapes[Instrument]] = Shapes(
 )
 
 
-CURRENCY_PAIR_LIST: Final[Shapes[list[CurrencyPair]]] = Shapes.same(Shape(list[CurrencyPair]))
+CURRENCY_PAIR_LIST: Final[Shapes[list[CurrencyPair]]] = Shapes[list[CurrencyPair]].same(Shape(list[CurrencyPair]))
 
 
-RISK_RATE_PAGE: Final[Shapes[RiskRatePage]] = Shapes.same(Shape(RiskRatePage))
+RISK_RATE_PAGE: Final[Shapes[RiskRatePage]] = Shapes[RiskRatePage].same(Shape(RiskRatePage))

@@ -26,11 +26,11 @@ def _publish_order_group(order_groups: Iterable[Any]) -> None:
         _publish_order_group_member(order_group.orders)
 
 
-ORDER_GROUP_LIST: Final[Shapes[list[OrderGroup]]] = Shapes.same(
+ORDER_GROUP_LIST: Final[Shapes[list[OrderGroup]]] = Shapes[list[OrderGroup]].same(
     Shape(list[OrderGroup], publish=each(_publish_order_group), zoneless=("closedAt", "createdAt"))
 )
 
 
-ORDER_GROUP: Final[Shapes[OrderGroup]] = Shapes.same(
+ORDER_GROUP: Final[Shapes[OrderGroup]] = Shapes[OrderGroup].same(
     Shape(OrderGroup, publish=single(_publish_order_group), zoneless=("closedAt", "createdAt"))
 )

@@ -11,7 +11,7 @@ from alor_async.models.orders import OrderEstimate
 __all__ = ["ORDER_ESTIMATE", "ORDER_ESTIMATE_LIST"]
 
 
-ORDER_ESTIMATE: Final[Shapes[OrderEstimate]] = Shapes.same(Shape(OrderEstimate))
+ORDER_ESTIMATE: Final[Shapes[OrderEstimate]] = Shapes[OrderEstimate].same(Shape(OrderEstimate))
 
 
-ORDER_ESTIMATE_LIST: Final[Shapes[list[OrderEstimate]]] = Shapes.same(Shape(list[OrderEstimate]))
+ORDER_ESTIMATE_LIST: Final[Shapes[list[OrderEstimate]]] = Shapes[list[OrderEstimate]].same(Shape(list[OrderEstimate]))

@@ -10,10 +10,10 @@ from alor_async._http.decode import Shape, Shapes, text_success
 __all__ = ["INTEGER", "SUCCESS", "TEXT_LIST"]
 
 
-INTEGER: Final[Shapes[int]] = Shapes.same(Shape(int))
+INTEGER: Final[Shapes[int]] = Shapes[int].same(Shape(int))
 
 
-TEXT_LIST: Final[Shapes[list[str]]] = Shapes.same(Shape(list[str]))
+TEXT_LIST: Final[Shapes[list[str]]] = Shapes[list[str]].same(Shape(list[str]))
 
 
-SUCCESS: Final[Shapes[None]] = Shapes.same(text_success)
+SUCCESS: Final[Shapes[None]] = Shapes[None].same(text_success)

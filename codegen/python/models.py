@@ -93,11 +93,14 @@ def annotation(type_: Type, *, zoneless: bool = False, children: dict[str, str] 
             return f"tuple[{annotation(item, zoneless=zoneless, children=children)}, ...]"
 
 
-def declaration(wire: WireField) -> str:
-    """Write the line that declares a field of a class that decodes."""
+def declaration(wire: WireField, *, in_variant: bool = False) -> str:
+    """Write the line that declares a field of a class that decodes.
+
+    A variant names every key: what it does not name it would inherit from the public class.
+    """
     field = wire.field
     kind = annotation(field.type, zoneless=wire.zoneless, children=dict(wire.children))
-    renamed = wire.key != field.name
+    renamed = in_variant or wire.key != field.name
     if field.required:
         default = f' = field(name="{wire.key}")' if renamed else ""
         return f"{field.name}: {kind}{default}"

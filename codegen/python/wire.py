@@ -104,7 +104,7 @@ def _variant(wire: WireClass) -> _VariantView:
         name=wire.name,
         base=wire.schema.name,
         doc=docstring(f"{wire.schema.name} as {spelled} spell{'s' if len(wire.formats) == 1 else ''} it."),
-        lines=tuple(declaration(field) for field in wire.fields),
+        lines=tuple(declaration(field, in_variant=True) for field in wire.fields),
     )
 
 

@@ -131,7 +131,7 @@ class _FuturesRiskSlim(FuturesRisk, frozen=True, kw_only=True, gc=False):
     portfolio: str = field(name="p")
     money_free: Decimal | None = field(default=None, name="f")
     money_blocked: Decimal | None = field(default=None, name="b")
-    fee: Decimal | None = None
+    fee: Decimal | None = field(default=None, name="fee")
     money_old: Decimal | None = field(default=None, name="o")
     money_amount: Decimal | None = field(default=None, name="a")
     money_pledge_amount: Decimal | None = field(default=None, name="pa")
@@ -180,7 +180,7 @@ class _OrderSlim(Order, frozen=True, kw_only=True, gc=False):
     time_in_force: TimeInForce | None = field(default=None, name="tf")
     iceberg: _IcebergSlim | None = field(default=None, name="i")
     volume: Decimal | None = field(default=None, name="v")
-    reason: str | None = None
+    reason: str | None = field(default=None, name="reason")
 
 
 class _StopOrderSimple(StopOrder, frozen=True, kw_only=True, gc=False):
@@ -188,31 +188,31 @@ class _StopOrderSimple(StopOrder, frozen=True, kw_only=True, gc=False):
 
     order_id: WireId = field(name="id")
     exchange_order_id: WireId | None = field(default=None, name="exchangeOrderId")
-    symbol: str
+    symbol: str = field(name="symbol")
     broker_symbol: str | None = field(default=None, name="brokerSymbol")
-    portfolio: str
-    exchange: Exchange
-    comment: str | None = None
-    board: str | None = None
+    portfolio: str = field(name="portfolio")
+    exchange: Exchange = field(name="exchange")
+    comment: str | None = field(default=None, name="comment")
+    board: str | None = field(default=None, name="board")
     order_type: StopOrderType | None = field(default=None, name="type")
-    side: Side
-    condition: Condition | None = None
-    status: OrderStatus
+    side: Side = field(name="side")
+    condition: Condition | None = field(default=None, name="condition")
+    status: OrderStatus = field(name="status")
     created_at: UtcTime | None = field(default=None, name="transTime")
     updated_at: UtcTime | None = field(default=None, name="updateTime")
     expires_at: UtcTime | None = field(default=None, name="endTime")
-    error: str | None = None
+    error: str | None = field(default=None, name="error")
     units: int | None = field(default=None, name="qtyUnits")
     lots: int = field(name="qtyBatch")
     filled_units: int | None = field(default=None, name="filledQtyUnits")
     filled_lots: int | None = field(default=None, name="filledQtyBatch")
-    price: Decimal | None = None
+    price: Decimal | None = field(default=None, name="price")
     average_price: Decimal | None = field(default=None, name="avg_price")
     trigger_price: Decimal = field(name="stopPrice")
     is_snapshot: bool | None = field(default=None, name="existing")
     time_in_force: TimeInForce | None = field(default=None, name="timeInForce")
-    iceberg: Iceberg | None = None
-    volume: Decimal | None = None
+    iceberg: Iceberg | None = field(default=None, name="iceberg")
+    volume: Decimal | None = field(default=None, name="volume")
     protecting_seconds: int | None = field(default=None, name="protectingSeconds")
 
 
@@ -266,25 +266,25 @@ class _TradeSimple(Trade, frozen=True, kw_only=True, gc=False):
 
     trade_id: WireId = field(name="id")
     order_id: WireId | None = field(default=None, name="orderno")
-    comment: str | None = None
-    symbol: str
+    comment: str | None = field(default=None, name="comment")
+    symbol: str = field(name="symbol")
     short_name: str | None = field(default=None, name="-short_name")
     broker_symbol: str | None = field(default=None, name="brokerSymbol")
-    exchange: Exchange
+    exchange: Exchange = field(name="exchange")
     traded_at: UtcTime | None = field(default=None, name="date")
-    board: str | None = None
+    board: str | None = field(default=None, name="board")
     units: int = field(name="qtyUnits")
     lots: int | None = field(default=None, name="qtyBatch")
-    price: Decimal
+    price: Decimal = field(name="price")
     currency: str | None = field(default=None, name="-currency")
     accrued_interest: Decimal | None = field(default=None, name="accruedInt")
-    side: Side
+    side: Side = field(name="side")
     is_snapshot: bool | None = field(default=None, name="existing")
-    commission: Decimal | None = None
+    commission: Decimal | None = field(default=None, name="commission")
     repo: RepoDetails | None = field(default=None, name="repoSpecificFields")
-    volume: Decimal | None = None
+    volume: Decimal | None = field(default=None, name="volume")
     settles_at: UtcTime | None = field(default=None, name="-settles_at")
-    value: Decimal | None = None
+    value: Decimal | None = field(default=None, name="value")
 
 
 class _TradeSlim(Trade, frozen=True, kw_only=True, gc=False):

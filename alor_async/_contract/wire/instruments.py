@@ -22,11 +22,11 @@ __all__ = ["CURRENCY_PAIR_LIST", "INSTRUMENT", "INSTRUMENT_LIST", "RISK_RATE_PAG
 class _InstrumentSimple(Instrument, frozen=True, kw_only=True, gc=False):
     """Instrument as Simple spells it."""
 
-    symbol: str
+    symbol: str = field(name="symbol")
     short_name: str | None = field(default=None, name="shortname")
-    description: str | None = None
-    exchange: Exchange
-    market: Market | None = None
+    description: str | None = field(default=None, name="description")
+    exchange: Exchange = field(name="exchange")
+    market: Market | None = field(default=None, name="market")
     kind: str | None = field(default=None, name="type")
     lot_size: Decimal | None = field(default=None, name="lotsize")
     face_value: Decimal | None = field(default=None, name="facevalue")
@@ -34,7 +34,7 @@ class _InstrumentSimple(Instrument, frozen=True, kw_only=True, gc=False):
     expires_at: ZonelessTime | None = field(default=None, name="cancellation")
     price_step: Decimal | None = field(default=None, name="minstep")
     price_decimals: int | None = field(default=None, name="-price_decimals")
-    rating: Decimal | None = None
+    rating: Decimal | None = field(default=None, name="rating")
     margin_buy: Decimal | None = field(default=None, name="marginbuy")
     margin_sell: Decimal | None = field(default=None, name="marginsell")
     margin_rate: Decimal | None = field(default=None, name="marginrate")
@@ -43,12 +43,12 @@ class _InstrumentSimple(Instrument, frozen=True, kw_only=True, gc=False):
     price_min: Decimal | None = field(default=None, name="priceMin")
     theoretical_price: Decimal | None = field(default=None, name="theorPrice")
     theoretical_price_limited: Decimal | None = field(default=None, name="theorPriceLimit")
-    volatility: Decimal | None = None
-    currency: str | None = None
+    volatility: Decimal | None = field(default=None, name="volatility")
+    currency: str | None = field(default=None, name="currency")
     isin: str | None = field(default=None, name="ISIN")
     bond_yield: Decimal | None = field(default=None, name="yield")
-    board: str | None = None
-    primary_board: str | None = None
+    board: str | None = field(default=None, name="board")
+    primary_board: str | None = field(default=None, name="primary_board")
     trading_status: TradingStatus | None = field(default=None, name="tradingStatus")
     trading_status_text: str | None = field(default=None, name="tradingStatusInfo")
     complex_product_category: str | None = field(default=None, name="complexProductCategory")
@@ -98,7 +98,7 @@ class _InstrumentSlim(Instrument, frozen=True, kw_only=True, gc=False):
     theoretical_price_limited: Decimal | None = field(default=None, name="pxtl")
     volatility: Decimal | None = field(default=None, name="vl")
     currency: str | None = field(default=None, name="cur")
-    isin: str | None = None
+    isin: str | None = field(default=None, name="isin")
     bond_yield: Decimal | None = field(default=None, name="yld")
     board: str | None = field(default=None, name="bd")
     primary_board: str | None = field(default=None, name="pbd")

@@ -31,24 +31,24 @@ __all__ = ["CANDLE_PAGE", "FUTURES_QUOTE", "MARKET_TRADE_LIST", "MARKET_TRADE_PA
 class _QuoteSimple(Quote, frozen=True, kw_only=True, gc=False):
     """Quote as Simple spells it."""
 
-    symbol: str
-    exchange: Exchange
-    description: str | None = None
+    symbol: str = field(name="symbol")
+    exchange: Exchange = field(name="exchange")
+    description: str | None = field(default=None, name="description")
     currency: str | None = field(default=None, name="-currency")
     previous_close_price: Decimal | None = field(default=None, name="prev_close_price")
-    last_price: Decimal | None = None
-    last_price_timestamp: int | None = None
-    high_price: Decimal | None = None
-    low_price: Decimal | None = None
+    last_price: Decimal | None = field(default=None, name="last_price")
+    last_price_timestamp: int | None = field(default=None, name="last_price_timestamp")
+    high_price: Decimal | None = field(default=None, name="high_price")
+    low_price: Decimal | None = field(default=None, name="low_price")
     accrued_interest: Decimal | None = field(default=None, name="accruedInt")
-    volume: Decimal | None = None
-    open_interest: int | None = None
-    ask: Decimal | None = None
-    bid: Decimal | None = None
+    volume: Decimal | None = field(default=None, name="volume")
+    open_interest: int | None = field(default=None, name="open_interest")
+    ask: Decimal | None = field(default=None, name="ask")
+    bid: Decimal | None = field(default=None, name="bid")
     ask_lots: int | None = field(default=None, name="ask_vol")
     bid_lots: int | None = field(default=None, name="bid_vol")
     book_timestamp_ms: int | None = field(default=None, name="ob_ms_timestamp")
-    open_price: Decimal | None = None
+    open_price: Decimal | None = field(default=None, name="open_price")
     bond_yield: Decimal | None = field(default=None, name="yield")
     lot_size: Decimal | None = field(default=None, name="lotsize")
     lot_value: Decimal | None = field(default=None, name="lotvalue")
@@ -57,8 +57,8 @@ class _QuoteSimple(Quote, frozen=True, kw_only=True, gc=False):
     total_bid_lots: int | None = field(default=None, name="total_bid_vol")
     total_ask_lots: int | None = field(default=None, name="total_ask_vol")
     previous_settlement_price: Decimal | None = field(default=None, name="-previous_settlement_price")
-    change: Decimal | None = None
-    change_percent: Decimal | None = None
+    change: Decimal | None = field(default=None, name="change")
+    change_percent: Decimal | None = field(default=None, name="change_percent")
 
 
 class _QuoteSlim(Quote, frozen=True, kw_only=True, gc=False):
@@ -76,8 +76,8 @@ class _QuoteSlim(Quote, frozen=True, kw_only=True, gc=False):
     accrued_interest: Decimal | None = field(default=None, name="acci")
     volume: Decimal | None = field(default=None, name="v")
     open_interest: int | None = field(default=None, name="oi")
-    ask: Decimal | None = None
-    bid: Decimal | None = None
+    ask: Decimal | None = field(default=None, name="ask")
+    bid: Decimal | None = field(default=None, name="bid")
     ask_lots: int | None = field(default=None, name="av")
     bid_lots: int | None = field(default=None, name="bv")
     book_timestamp_ms: int | None = field(default=None, name="tso")
@@ -97,24 +97,24 @@ class _QuoteSlim(Quote, frozen=True, kw_only=True, gc=False):
 class _FuturesQuoteSimple(FuturesQuote, frozen=True, kw_only=True, gc=False):
     """FuturesQuote as Simple spells it."""
 
-    symbol: str
-    exchange: Exchange
-    description: str | None = None
+    symbol: str = field(name="symbol")
+    exchange: Exchange = field(name="exchange")
+    description: str | None = field(default=None, name="description")
     currency: str | None = field(default=None, name="-currency")
     previous_close_price: Decimal | None = field(default=None, name="prev_close_price")
-    last_price: Decimal | None = None
-    last_price_timestamp: int | None = None
-    high_price: Decimal | None = None
-    low_price: Decimal | None = None
+    last_price: Decimal | None = field(default=None, name="last_price")
+    last_price_timestamp: int | None = field(default=None, name="last_price_timestamp")
+    high_price: Decimal | None = field(default=None, name="high_price")
+    low_price: Decimal | None = field(default=None, name="low_price")
     accrued_interest: Decimal | None = field(default=None, name="accruedInt")
-    volume: Decimal | None = None
-    open_interest: int | None = None
-    ask: Decimal | None = None
-    bid: Decimal | None = None
+    volume: Decimal | None = field(default=None, name="volume")
+    open_interest: int | None = field(default=None, name="open_interest")
+    ask: Decimal | None = field(default=None, name="ask")
+    bid: Decimal | None = field(default=None, name="bid")
     ask_lots: int | None = field(default=None, name="ask_vol")
     bid_lots: int | None = field(default=None, name="bid_vol")
     book_timestamp_ms: int | None = field(default=None, name="ob_ms_timestamp")
-    open_price: Decimal | None = None
+    open_price: Decimal | None = field(default=None, name="open_price")
     bond_yield: Decimal | None = field(default=None, name="yield")
     lot_size: Decimal | None = field(default=None, name="lotsize")
     lot_value: Decimal | None = field(default=None, name="lotvalue")
@@ -123,8 +123,8 @@ class _FuturesQuoteSimple(FuturesQuote, frozen=True, kw_only=True, gc=False):
     total_bid_lots: int | None = field(default=None, name="total_bid_vol")
     total_ask_lots: int | None = field(default=None, name="total_ask_vol")
     previous_settlement_price: Decimal | None = field(default=None, name="-previous_settlement_price")
-    change: Decimal | None = None
-    change_percent: Decimal | None = None
+    change: Decimal | None = field(default=None, name="change")
+    change_percent: Decimal | None = field(default=None, name="change_percent")
 
 
 class _FuturesQuoteSlim(FuturesQuote, frozen=True, kw_only=True, gc=False):
@@ -142,8 +142,8 @@ class _FuturesQuoteSlim(FuturesQuote, frozen=True, kw_only=True, gc=False):
     accrued_interest: Decimal | None = field(default=None, name="acci")
     volume: Decimal | None = field(default=None, name="v")
     open_interest: int | None = field(default=None, name="oi")
-    ask: Decimal | None = None
-    bid: Decimal | None = None
+    ask: Decimal | None = field(default=None, name="ask")
+    bid: Decimal | None = field(default=None, name="bid")
     ask_lots: int | None = field(default=None, name="av")
     bid_lots: int | None = field(default=None, name="bv")
     book_timestamp_ms: int | None = field(default=None, name="tso")
@@ -163,7 +163,7 @@ class _FuturesQuoteSlim(FuturesQuote, frozen=True, kw_only=True, gc=False):
 class _BookLevelHeavy(BookLevel, frozen=True, kw_only=True, gc=False):
     """BookLevel as Simple and Heavy spell it."""
 
-    price: Decimal
+    price: Decimal = field(name="price")
     lots: int = field(name="volume")
     bond_yield: Decimal | None = field(default=None, name="-bond_yield")
 
@@ -171,8 +171,8 @@ class _BookLevelHeavy(BookLevel, frozen=True, kw_only=True, gc=False):
 class _OrderBookSimple(OrderBook, frozen=True, kw_only=True, gc=False):
     """OrderBook as Simple spells it."""
 
-    bids: tuple[_BookLevelHeavy, ...]
-    asks: tuple[_BookLevelHeavy, ...]
+    bids: tuple[_BookLevelHeavy, ...] = field(name="bids")
+    asks: tuple[_BookLevelHeavy, ...] = field(name="asks")
     timestamp_ms: int = field(name="ms_timestamp")
     is_snapshot: bool | None = field(default=None, name="existing")
 
@@ -180,8 +180,8 @@ class _OrderBookSimple(OrderBook, frozen=True, kw_only=True, gc=False):
 class _OrderBookHeavy(OrderBook, frozen=True, kw_only=True, gc=False):
     """OrderBook as Heavy spells it."""
 
-    bids: tuple[_BookLevelHeavy, ...]
-    asks: tuple[_BookLevelHeavy, ...]
+    bids: tuple[_BookLevelHeavy, ...] = field(name="bids")
+    asks: tuple[_BookLevelHeavy, ...] = field(name="asks")
     timestamp_ms: int = field(name="msTimestamp")
     is_snapshot: bool | None = field(default=None, name="existing")
 
@@ -223,7 +223,7 @@ class _MarketTradeSlim(MarketTrade, frozen=True, kw_only=True, gc=False):
 class _MarketTradePageSlim(MarketTradePage, frozen=True, kw_only=True, gc=False):
     """MarketTradePage as Slim spells it."""
 
-    total: int | None = None
+    total: int | None = field(default=None, name="total")
     trades: tuple[_MarketTradeSlim, ...] = field(name="list")
 
 

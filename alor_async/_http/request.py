@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from urllib.parse import quote
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Access", "Kind", "Lane", "Operation", "Parameter", "Place", "Request"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 MIB: Final = 1024 * 1024
 
@@ -67,7 +67,7 @@ class Parameter:
         return f"Parameter({self.name!r}, {self.wire!r}, {self.place})"
 
 
-class Operation(Generic[T]):
+class Operation(Generic[T_co]):
     """A REST operation of the broker: everything about it that does not vary between calls.
 
     Attributes:
@@ -110,7 +110,7 @@ class Operation(Generic[T]):
         method: str,
         path: str,
         *,
-        answer: Shapes[T],
+        answer: Shapes[T_co],
         parameters: tuple[Parameter, ...] = (),
         kind: Kind = Kind.READ,
         lane: Lane = Lane.DATA,
@@ -147,7 +147,7 @@ class Operation(Generic[T]):
         body: bytes | None = None,
         request_id: str | None = None,
         **values: object,
-    ) -> Request[T]:
+    ) -> Request[T_co]:
         """Describe one call.
 
         Args:
@@ -159,6 +159,17 @@ class Operation(Generic[T]):
         Raises:
             InvalidArgument: A path parameter is missing or could change the path, or a value cannot be written.
         """
+        return self.request_with(values, format=format, body=body, request_id=request_id)
+
+    def request_with(
+        self,
+        values: Mapping[str, object],
+        *,
+        format: Format | None = None,
+        body: bytes | None = None,
+        request_id: str | None = None,
+    ) -> Request[T_co]:
+        """Describe one call whose parameters are in a mapping; otherwise as `request`."""
         if not values.keys() <= self._names:
             unknown = sorted(values.keys() - self._names)
             raise TypeError(f"{self.name} has no parameter {unknown[0]!r}")
@@ -175,7 +186,7 @@ class Operation(Generic[T]):
                 separator = "&"
         return Request(self, target, body, format if self.has_format else None, request_id)
 
-    def _path(self, values: dict[str, object]) -> str:
+    def _path(self, values: Mapping[str, object]) -> str:
         parts = self._path_parts
         if len(parts) == 1:
             return parts[0]
@@ -186,7 +197,7 @@ class Operation(Generic[T]):
         return "".join(pieces)
 
 
-class Request(Generic[T]):
+class Request(Generic[T_co]):
     """One call of an operation: it can be logged, compared and faked.
 
     Attributes:
@@ -200,7 +211,7 @@ class Request(Generic[T]):
     __slots__ = ("body", "format", "operation", "request_id", "target")
 
     def __init__(
-        self, operation: Operation[T], target: str, body: bytes | None, format: Format | None, request_id: str | None
+        self, operation: Operation[T_co], target: str, body: bytes | None, format: Format | None, request_id: str | None
     ) -> None:
         self.operation = operation
         self.target = target

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Intent", "OrderAck", "Verb"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Verb(enum.Enum):
@@ -41,7 +41,7 @@ class OrderAck(Struct, frozen=True, kw_only=True, gc=False):
     replayed: bool = False
 
 
-class Intent(Generic[T]):
+class Intent(Generic[T_co]):
     """One command about orders, complete and checked: nothing about it changes on the way.
 
     Attributes:
@@ -57,7 +57,7 @@ class Intent(Generic[T]):
 
     def __init__(
         self,
-        operation: Operation[T],
+        operation: Operation[T_co],
         verb: Verb,
         *,
         values: dict[str, object] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from alor_async._contract.answers import OrderAccepted
-from alor_async._contract.bodies import encode_body
+from alor_async._contract import bodies
 from alor_async._orders.intent import Intent, OrderAck, Verb
 from alor_async._orders.outcome import Accepted, judge, order_number, unknown
 from alor_async.errors import RequestError
@@ -68,10 +68,10 @@ async def carry_out(
         OrderOutcomeUnknown: No proof either way.
         AlorError: Another error, which proves that nothing was acted on.
     """
-    request = intent.operation.request(
-        body=None if intent.body is None else encode_body(intent.body),
+    request = intent.operation.request_with(
+        intent.values,
+        body=None if intent.body is None else bodies.encode(intent.body),
         request_id=None if intent.request_id is None else str(intent.request_id),
-        **intent.values,
     )
     try:
         return await session.send(request, timeout, retries)

@@ -76,7 +76,7 @@ class Commands:
         instrument_id: InstrumentId | None = None
         if isinstance(target, Portfolio | str):
             portfolio = Portfolio.of(target)
-            number = check_order_id(given("order_id", order_id))
+            number = check_order_id(order_id)
         else:
             refuse_beside_order(order_id=order_id)
             portfolio, instrument_id, number = owner_of(target), target.instrument_id, target.order_id
@@ -142,11 +142,13 @@ def replaced(
 ) -> ReplacedOrder:
     """Read the order to replace from an order, or from the arguments that name it."""
     if isinstance(target, Portfolio | str):
+        if instrument is None:
+            raise InvalidArgument("instrument", "is required")
         return ReplacedOrder(
             Portfolio.of(target),
-            check_order_id(given("order_id", order_id)),
-            InstrumentId.of(given("instrument", instrument)),
-            check_choice("side", given("side", side), Side),
+            check_order_id(order_id),
+            InstrumentId.of(instrument),
+            check_choice("side", side, Side),
         )
     refuse_beside_order(order_id=order_id, instrument=instrument, side=side)
     return ReplacedOrder(
@@ -168,13 +170,6 @@ def expiry_of(order: StopOrder) -> datetime | None:
     """Tell until when a conditional order waits, or None when it waits until it is done."""
     expires_at = order.expires_at
     return None if expires_at is None or expires_at >= WAITS_UNTIL_DONE else expires_at
-
-
-def given(argument: str, value: T | None) -> T:
-    """Return an argument that may be left out only beside an order."""
-    if value is None:
-        raise InvalidArgument(argument, "is required")
-    return value
 
 
 def refuse_beside_order(**arguments: object) -> None:

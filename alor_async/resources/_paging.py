@@ -118,7 +118,7 @@ class TradeWalk:
         if len(page) < self._page_size:
             self.done = True
             return fresh
-        last = max(trade.traded_at for trade in page).astimezone(UTC).replace(microsecond=0)
+        last = max((_second_of(trade) for trade in page), default=self.since)
         if last <= self.since and not fresh:
             raise InvalidArgument(
                 "page_size", f"more than {self._page_size} trades in the second {last:%Y-%m-%dT%H:%M:%SZ}"
@@ -126,8 +126,14 @@ class TradeWalk:
         if last > self.since:
             self._seen.clear()
         self.since = max(last, self.since)
-        self._seen.update(_trade_key(trade) for trade in page if trade.traded_at >= self.since)
+        self._seen.update(_trade_key(trade) for trade in page if _second_of(trade) >= self.since)
         return fresh
+
+
+def _second_of(trade: Trade) -> datetime:
+    # Without a date a trade counts as older than all: the walk then stops with an error rather than in circles.
+    time = trade.traded_at
+    return datetime.min.replace(tzinfo=UTC) if time is None else time.astimezone(UTC).replace(microsecond=0)
 
 
 def _trade_key(trade: Trade) -> tuple[str, str]:

@@ -152,23 +152,19 @@ class TradesResource(Resource):
             key = InstrumentId.of(instrument)
             operation = operations.ACCOUNT_LIST_TRADES_HISTORY_OF
             place = {"symbol": key.symbol, "board": key.board}
-        return await self._session.send(
-            operation.request(
-                format=check_format(format),
-                exchange=account.read_exchange,
-                portfolio=account.id,
-                date_from=check_since("date_from", date_from),
-                from_trade_id=check_optional_count("from_trade_id", from_trade_id, most=MAX_ID),
-                side=None if side is None else check_choice("side", side, Side),
-                limit=check_optional_count("limit", limit, least=1, most=TRADES_PER_REQUEST),
-                order_by_date=check_flag("order_by_date", order_by_date),
-                descending=check_flag("descending", descending),
-                with_repo=check_flag("with_repo", with_repo),
-                **place,
-            ),
-            timeout,
-            retries,
-        )
+        place |= {
+            "exchange": account.read_exchange,
+            "portfolio": account.id,
+            "date_from": check_since("date_from", date_from),
+            "from_trade_id": check_optional_count("from_trade_id", from_trade_id, most=MAX_ID),
+            "side": None if side is None else check_choice("side", side, Side),
+            "limit": check_optional_count("limit", limit, least=1, most=TRADES_PER_REQUEST),
+            "order_by_date": check_flag("order_by_date", order_by_date),
+            "descending": check_flag("descending", descending),
+            "with_repo": check_flag("with_repo", with_repo),
+        }
+        request = operation.request_with(place, format=check_format(format))
+        return await self._session.send(request, timeout, retries)
 
     async def iter_trades_history(
         self,

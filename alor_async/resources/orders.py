@@ -495,7 +495,7 @@ class OrdersResource(Commands):
             budget=budget,
             include_limit_orders=include_limit_orders,
         )
-        request = operations.ORDERS_ESTIMATE.request(body=bodies.encode_body(wanted.to_body()))
+        request = operations.ORDERS_ESTIMATE.request(body=bodies.encode(wanted.to_body()))
         return await self._session.send(request, timeout, retries)
 
     async def estimate_all(
@@ -522,5 +522,5 @@ class OrdersResource(Commands):
         """
         wanted = [request.to_body() for request in requests]
         check_not_empty("requests", wanted)
-        request = operations.ORDERS_ESTIMATE_ALL.request(body=bodies.encode_body(wanted))
+        request = operations.ORDERS_ESTIMATE_ALL.request(body=bodies.encode(wanted))
         return await self._session.send(request, timeout, retries)

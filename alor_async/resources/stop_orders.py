@@ -299,7 +299,7 @@ class StopOrdersResource(Commands):
         if isinstance(portfolio, StopOrder):
             lots = portfolio.lots if lots is None else lots
             condition = portfolio.condition if condition is None else condition
-            trigger_price = portfolio.stop_price if trigger_price is None else trigger_price
+            trigger_price = portfolio.trigger_price if trigger_price is None else trigger_price
             comment = portfolio.comment if comment is None else comment
             protecting_seconds = portfolio.protecting_seconds if protecting_seconds is None else protecting_seconds
             expires = expiry_of(portfolio) if expires is None else expires
@@ -439,7 +439,7 @@ class StopOrdersResource(Commands):
         if isinstance(portfolio, StopOrder):
             lots = portfolio.lots if lots is None else lots
             condition = portfolio.condition if condition is None else condition
-            trigger_price = portfolio.stop_price if trigger_price is None else trigger_price
+            trigger_price = portfolio.trigger_price if trigger_price is None else trigger_price
             comment = portfolio.comment if comment is None else comment
             protecting_seconds = portfolio.protecting_seconds if protecting_seconds is None else protecting_seconds
             expires = expiry_of(portfolio) if expires is None else expires

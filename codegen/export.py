@@ -17,6 +17,19 @@ from codegen.node import Json, is_list, is_mapping
 __all__ = ["closed_document", "document_text", "open_document"]
 
 _METHODS = ("get", "post", "put", "delete")
+_OPEN = """\
+The REST calls of the ALOR broker as alor-async understands them, with the corrections that the real servers need. It is
+not the broker's document.
+
+A call with a `format` parameter answers in one of three spellings, in the order Simple, Slim, Heavy here; nothing in a body
+tells which one it is. Numbers are bare JSON numbers, to be read exactly. Keys may be missing, others may come, and the
+listed values of an enumeration are examples: the broker adds to them without notice.
+"""
+_CLOSED = """\
+The same calls in one format, for conformance tests: an answer has all the keys that are always sent, no others, and the
+listed values only.
+"""
+
 _PRIVATE_FORMATS = frozenset({"wire-id"})
 """Formats of our vocabulary that mean nothing to other tools."""
 
@@ -44,14 +57,15 @@ class _Export:
 
     def document(self) -> Json:
         result = {key: value for key, value in self._contract.items() if not key.startswith("x-")}
-        info = dict(_object(result["info"]))
-        if self._closed:
-            info["title"] = f"{info['title']} ({self._formats[0].capitalize()}, closed)"
-        result["info"] = _without_extensions(info)
+        result["info"] = self._info(_object(result["info"]))
         result["paths"] = {path: self._path(_object(item)) for path, item in _object(result["paths"]).items()}
         components = _object(result["components"])
         result["components"] = {"securitySchemes": components["securitySchemes"]}
         return _object(copy.deepcopy(_without_extensions(result)))
+
+    def _info(self, info: Json) -> Json:
+        spelled = f"{self._formats[0].capitalize()}, closed" if self._closed else "all formats"
+        return {**info, "title": f"{info['title']} ({spelled})", "description": _CLOSED if self._closed else _OPEN}
 
     def _path(self, item: Json) -> Json:
         return {key: self._operation(_object(value)) if key in _METHODS else value for key, value in item.items()}

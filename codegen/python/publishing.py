@@ -64,7 +64,7 @@ class Publishers:
         name = wire.field.name
         value = f"{item}.{name}"
         if wire.field.type is Scalar.WIRE_ID:
-            yield f"if isinstance({value}, int):"
+            yield f"if {value}.__class__ is int:"  # half the time of isinstance(), which counts in long lists
             yield f'    force_setattr({item}, "{name}", str({value}))'
         for _, class_name in wire.children:
             child = self._spellings.named(class_name)

@@ -347,14 +347,14 @@ def _publish_iceberg(icebergs: Iterable[Any]) -> None:
 
 def _publish_order(orders: Iterable[Any]) -> None:
     for order in orders:
-        if isinstance(order.order_id, int):
+        if order.order_id.__class__ is int:
             force_setattr(order, "order_id", str(order.order_id))
 
 
 def _publish_order_slim(orders: Iterable[Any]) -> None:
     for order in orders:
         force_setattr(order, "__class__", Order)
-        if isinstance(order.order_id, int):
+        if order.order_id.__class__ is int:
             force_setattr(order, "order_id", str(order.order_id))
         if order.iceberg is not None:
             _publish_iceberg((order.iceberg,))
@@ -362,27 +362,27 @@ def _publish_order_slim(orders: Iterable[Any]) -> None:
 
 def _publish_stop_order(stop_orders: Iterable[Any]) -> None:
     for stop_order in stop_orders:
-        if isinstance(stop_order.order_id, int):
+        if stop_order.order_id.__class__ is int:
             force_setattr(stop_order, "order_id", str(stop_order.order_id))
-        if isinstance(stop_order.exchange_order_id, int):
+        if stop_order.exchange_order_id.__class__ is int:
             force_setattr(stop_order, "exchange_order_id", str(stop_order.exchange_order_id))
 
 
 def _publish_stop_order_simple(stop_orders: Iterable[Any]) -> None:
     for stop_order in stop_orders:
         force_setattr(stop_order, "__class__", StopOrder)
-        if isinstance(stop_order.order_id, int):
+        if stop_order.order_id.__class__ is int:
             force_setattr(stop_order, "order_id", str(stop_order.order_id))
-        if isinstance(stop_order.exchange_order_id, int):
+        if stop_order.exchange_order_id.__class__ is int:
             force_setattr(stop_order, "exchange_order_id", str(stop_order.exchange_order_id))
 
 
 def _publish_stop_order_slim(stop_orders: Iterable[Any]) -> None:
     for stop_order in stop_orders:
         force_setattr(stop_order, "__class__", StopOrder)
-        if isinstance(stop_order.order_id, int):
+        if stop_order.order_id.__class__ is int:
             force_setattr(stop_order, "order_id", str(stop_order.order_id))
-        if isinstance(stop_order.exchange_order_id, int):
+        if stop_order.exchange_order_id.__class__ is int:
             force_setattr(stop_order, "exchange_order_id", str(stop_order.exchange_order_id))
         if stop_order.iceberg is not None:
             _publish_iceberg((stop_order.iceberg,))
@@ -395,27 +395,27 @@ def _publish_repo_detail(repo_details: Iterable[Any]) -> None:
 
 def _publish_trade(trades: Iterable[Any]) -> None:
     for trade in trades:
-        if isinstance(trade.trade_id, int):
+        if trade.trade_id.__class__ is int:
             force_setattr(trade, "trade_id", str(trade.trade_id))
-        if isinstance(trade.order_id, int):
+        if trade.order_id.__class__ is int:
             force_setattr(trade, "order_id", str(trade.order_id))
 
 
 def _publish_trade_simple(trades: Iterable[Any]) -> None:
     for trade in trades:
         force_setattr(trade, "__class__", Trade)
-        if isinstance(trade.trade_id, int):
+        if trade.trade_id.__class__ is int:
             force_setattr(trade, "trade_id", str(trade.trade_id))
-        if isinstance(trade.order_id, int):
+        if trade.order_id.__class__ is int:
             force_setattr(trade, "order_id", str(trade.order_id))
 
 
 def _publish_trade_slim(trades: Iterable[Any]) -> None:
     for trade in trades:
         force_setattr(trade, "__class__", Trade)
-        if isinstance(trade.trade_id, int):
+        if trade.trade_id.__class__ is int:
             force_setattr(trade, "trade_id", str(trade.trade_id))
-        if isinstance(trade.order_id, int):
+        if trade.order_id.__class__ is int:
             force_setattr(trade, "order_id", str(trade.order_id))
         if trade.repo is not None:
             _publish_repo_detail((trade.repo,))

@@ -17,7 +17,7 @@ __all__ = ["ACCESS_TOKEN_ANSWER", "OAUTH_TOKENS", "ORDER_ACCEPTED", "ORDER_GROUP
 
 def _publish_order_accepted(order_accepteds: Iterable[Any]) -> None:
     for order_accepted in order_accepteds:
-        if isinstance(order_accepted.order_id, int):
+        if order_accepted.order_id.__class__ is int:
             force_setattr(order_accepted, "order_id", str(order_accepted.order_id))
 
 

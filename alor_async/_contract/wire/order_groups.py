@@ -17,7 +17,7 @@ __all__ = ["ORDER_GROUP", "ORDER_GROUP_LIST"]
 
 def _publish_order_group_member(order_group_members: Iterable[Any]) -> None:
     for order_group_member in order_group_members:
-        if isinstance(order_group_member.order_id, int):
+        if order_group_member.order_id.__class__ is int:
             force_setattr(order_group_member, "order_id", str(order_group_member.order_id))
 
 

@@ -1,0 +1,270 @@
+"""An embedded exchange and broker that speaks ALOR's wire protocol over loopback sockets: no account, no network.
+
+    async with Sandbox(seed=42) as sandbox, AsyncAlor(sandbox.refresh_token, environment=sandbox.environment) as alor:
+        quote = await alor.market_data.get_quote("MOEX:SBER")
+        assert sandbox.requests.count("market_data.get_quotes") == 1
+
+It shares no model and no transport with the client, so a mistake of one is not hidden by the same mistake of the other.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from alor_async.config import Environment
+from alor_async.errors import ClosedError, ConfigError
+from alor_async.sandbox.core.clock import ExchangeClock, WallClock
+from alor_async.sandbox.core.exchange import Exchange
+from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector
+from alor_async.sandbox.gateway.app import Gateway
+from alor_async.sandbox.gateway.dedupe import Dedupe, DedupeMode
+from alor_async.sandbox.gateway.host import LOOPBACK, Host
+from alor_async.sandbox.gateway.limits import Pace
+from alor_async.sandbox.gateway.oauth import Tokens
+from alor_async.sandbox.gateway.received import Received, RequestLog
+from alor_async.sandbox.gateway.rest import ROUTES
+from alor_async.sandbox.gateway.routing import Router
+from alor_async.sandbox.gateway.wire import Switchboard
+from alor_async.sandbox.inject import Faults
+from alor_async.sandbox.market import Markets
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from alor_async.sandbox.core.entities import InstrumentSpec, Order, OwnTrade, Position, StopOrder
+    from alor_async.sandbox.core.journal import Journal
+
+__all__ = ["Fault", "Faults", "Received", "Sandbox", "SandboxBroken", "Selector"]
+
+T = TypeVar("T")
+_HALF_AN_HOUR = 1800.0
+_A_DAY = 86_400.0
+
+
+class SandboxBroken(AssertionError):
+    """The sandbox broke one of its own rules: cash or quantity not conserved, an error inside, and the like."""
+
+
+class Sandbox:
+    """An exchange in a thread of its own, reachable over HTTP on this machine.
+
+    `async with`, or `start()` and `stop()`. Everything here may be called from any thread, before, while and after it
+    runs, except that faults of the network need it to be running.
+
+    Args:
+        seed: Everything random comes from it: books, history, tokens, the chance of faults.
+        instruments: Added to the default ones.
+        clock: Exchange time; the machine's by default. Token times are always the machine's.
+        port: Where the API listens; 0 picks a free port.
+        oauth_port: Where the token service listens; 0 picks a free port.
+        token_life: How long an access token lives; seconds.
+        requests_per_second: The pace allowed to one user, 429 beyond; None allows any.
+        dedupe: What a repeated X-REQID gets: `old_response_400`, `replay_200`, `bare_400` or `off`.
+        dedupe_life: For how long a request id is remembered; seconds of exchange time.
+        keepalive: After how much silence an idle connection is closed; seconds.
+
+    Raises:
+        ConfigError: An argument is wrong.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        instruments: Sequence[InstrumentSpec] = (),
+        clock: ExchangeClock | None = None,
+        port: int = 0,
+        oauth_port: int = 0,
+        token_life: float = _HALF_AN_HOUR,
+        requests_per_second: float | None = None,
+        dedupe: DedupeMode = "old_response_400",
+        dedupe_life: float = _A_DAY,
+        keepalive: float = 75.0,
+    ) -> None:
+        _check_whole("seed", seed)
+        _check_port("port", port)
+        _check_port("oauth_port", oauth_port)
+        _check_positive("token_life", token_life)
+        _check_positive("dedupe_life", dedupe_life)
+        _check_positive("keepalive", keepalive)
+        if requests_per_second is not None:
+            _check_positive("requests_per_second", requests_per_second)
+        self._lock = threading.RLock()
+        self._clock = clock if clock is not None else WallClock(time.time_ns)
+        self._exchange = Exchange(clock=self._clock, seed=seed, instruments=tuple(instruments))
+        self._running = False
+        self.tokens = Tokens(
+            seed=seed, login=self.login, portfolios=self._exchange.portfolios, life=token_life, now=time.time
+        )
+        """The token service: issue a token, expire them all, count the refreshes."""
+        self.requests = RequestLog()
+        """What was received: method, path, query, headers, body, route, operation, status."""
+        self.market = Markets(self._exchange, self._lock)
+        """The markets by instrument, for exact tests."""
+        router = Router(ROUTES)
+        plan = FaultPlan(random.Random(f"{seed}:faults"), router, self._record_fault)
+        remembered = Dedupe(dedupe, dedupe_life, self._exchange_seconds)
+        pace = None if requests_per_second is None else Pace(requests_per_second, time.monotonic)
+        self._gateway = Gateway(
+            exchange=self._exchange,
+            exchange_lock=self._lock,
+            tokens=self.tokens,
+            router=router,
+            plan=plan,
+            dedupe=remembered,
+            log=self.requests,
+            pace=pace,
+        )
+        switchboard = Switchboard(plan, router)
+        self._host = Host(self._gateway.handle, switchboard, port=port, oauth_port=oauth_port, keepalive=keepalive)
+        self.faults = Faults(plan, self.tokens, self._host, remembered)
+        """What can go wrong, by family: `http`, `ack`, `req`, `auth`, `net`, `dedupe`."""
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Serve. A sandbox starts once.
+
+        Raises:
+            ClosedError: It was started before.
+            OSError: A port is taken.
+        """
+        if self._running:
+            raise ClosedError("the sandbox was started before; make another one")
+        self._running = True
+        self._host.start()
+        return self
+
+    def stop(self) -> None:
+        """Break every connection and end the thread, within two seconds. Stopping twice is fine."""
+        self._host.stop()
+
+    async def __aenter__(self) -> Self:
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- for the client ----------------------------------------------------------------------------------------------
+
+    @property
+    def environment(self) -> Environment:
+        """Where the sandbox is, for `AsyncAlor(environment=...)`; known once it has started."""
+        api, oauth = self._host.port("api"), self._host.port("oauth")
+        if not api or not oauth:
+            raise ClosedError("the sandbox is not started: its ports are not known yet")
+        return Environment(
+            name="sandbox",
+            api=f"http://{LOOPBACK}:{api}",
+            oauth=f"http://{LOOPBACK}:{oauth}",
+            ws=f"ws://{LOOPBACK}:{api}/ws",
+            cws=f"ws://{LOOPBACK}:{api}/cws",
+        )
+
+    @property
+    def refresh_token(self) -> str:
+        """The refresh token that it accepts; it begins with `sandbox-` and no broker knows it."""
+        return self.tokens.refresh_token
+
+    @property
+    def login(self) -> str:
+        """The trading login."""
+        return self._exchange.login
+
+    @property
+    def portfolios(self) -> tuple[str, ...]:
+        """The portfolios of the login."""
+        return tuple(info.portfolio for info in self._exchange.portfolios)
+
+    # -- the witness -------------------------------------------------------------------------------------------------
+
+    @property
+    def journal(self) -> Journal:
+        """Every command, execution, event and fault so far."""
+        return self._exchange.journal
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self._host.count_connections()
+
+    def orders(self, portfolio: str | None = None) -> tuple[Order, ...]:
+        """The exchange orders of this session, of one portfolio or of all."""
+        return self._of_each(portfolio, self._exchange.list_orders)
+
+    def stop_orders(self, portfolio: str | None = None) -> tuple[StopOrder, ...]:
+        """The conditional orders, of one portfolio or of all."""
+        return self._of_each(portfolio, self._exchange.list_stop_orders)
+
+    def trades(self, portfolio: str | None = None) -> tuple[OwnTrade, ...]:
+        """Own trades of this session, of one portfolio or of all."""
+        return self._of_each(portfolio, self._exchange.list_trades)
+
+    def positions(self, portfolio: str | None = None) -> tuple[Position, ...]:
+        """Holdings and money, of one portfolio or of all."""
+        return self._of_each(portfolio, self._exchange.list_positions)
+
+    def check(self) -> None:
+        """Check the invariants of the exchange, and that nothing failed inside the gateway.
+
+        Raises:
+            SandboxBroken: Something is wrong with the sandbox; the text says what.
+        """
+        with self._lock:
+            problems = self._exchange.check()
+        problems += [f"{type(failure).__name__} in the gateway: {failure}" for failure in self._gateway.failures]
+        if problems:
+            raise SandboxBroken("; ".join(problems)) from next(iter(self._gateway.failures), None)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _of_each(self, portfolio: str | None, read: Callable[[str], Sequence[T]]) -> tuple[T, ...]:
+        wanted = self.portfolios if portfolio is None else (portfolio,)
+        with self._lock:
+            return tuple(item for name in wanted for item in read(name))
+
+    def _exchange_seconds(self) -> float:
+        return self._clock.now_us() / 1_000_000
+
+    def _record_fault(self, fault: Fault, moment: Moment) -> None:
+        with self._lock:
+            self._exchange.journal.record(
+                self._clock.now_us(),
+                "fault",
+                fault=fault.name,
+                stage=fault.stage,
+                method=moment.method,
+                path=moment.path,
+                operation=moment.operation,
+            )
+
+
+def _check_whole(argument: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(argument, f"must be a whole number, got {value!r:.40}")
+
+
+def _check_port(argument: str, value: Any) -> None:
+    _check_whole(argument, value)
+    if not 0 <= value <= 65_535:
+        raise ConfigError(argument, f"must lie between 0 and 65535, got {value}")
+
+
+def _check_positive(argument: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise ConfigError(argument, f"must be a number greater than 0, got {value!r:.40}")

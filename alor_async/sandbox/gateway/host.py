@@ -1,0 +1,199 @@
+"""The gateway's own thread and event loop: a user who blocks his loop does not freeze the exchange.
+
+Two servers listen, as at the broker: one for the API, one for tokens. Both are bound to this machine alone, always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from aiohttp import web
+
+from alor_async.sandbox.gateway.wire import Switchboard, Wire
+
+LOOPBACK = "127.0.0.1"
+SERVERS = ("api", "oauth")
+_STOP_WITHIN = 2.0
+_BACKLOG = 1024
+
+Handle = Callable[[str, web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class _Listener:
+    """One listening server: closed and opened again on the same port when connections are to be refused."""
+
+    port: int
+    make_wire: Callable[[], asyncio.Protocol] | None = None
+    sockets: socket.socket | None = None
+    server: asyncio.Server | None = field(default=None)
+
+
+class Host:
+    """Runs the gateway in a thread of its own. `start` and `stop` may be called from any other thread, each once."""
+
+    def __init__(
+        self, handle: Handle, switchboard: Switchboard, *, port: int, oauth_port: int, keepalive: float
+    ) -> None:
+        self._handle = handle
+        self._switchboard = switchboard
+        self._keepalive = keepalive
+        self._listeners = {"api": _Listener(port), "oauth": _Listener(oauth_port)}
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Bind both ports and serve.
+
+        Raises:
+            OSError: A port is taken.
+        """
+        try:
+            for listener in self._listeners.values():
+                listener.sockets = _bind(listener.port)
+                listener.port = listener.sockets.getsockname()[1]
+        except OSError:
+            self._close_sockets()
+            raise
+        self._thread = threading.Thread(target=self._run, name="alor sandbox", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join(_STOP_WITHIN)
+            raise self._failure
+
+    def stop(self) -> None:
+        """Break every connection, end every task, close the loop; within two seconds."""
+        thread, loop, stopping = self._thread, self._loop, self._stopping
+        if thread is None or loop is None or stopping is None:
+            return
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(stopping.set)
+        thread.join(_STOP_WITHIN)
+        if thread.is_alive():
+            raise RuntimeError("the sandbox did not stop within two seconds")
+        self._thread = self._loop = self._stopping = None
+
+    def port(self, server: str) -> int:
+        """The port of a server."""
+        return self._listeners[server].port
+
+    def refuse(self, servers: tuple[str, ...], *, reset_open: bool) -> None:
+        """Stop listening: whoever connects is refused. Open connections break too, if asked."""
+        self._on_loop(partial(self._refuse, servers, reset_open))
+
+    def accept(self, servers: tuple[str, ...]) -> None:
+        """Listen again on the same port."""
+        self._on_loop(partial(self._accept, servers))
+
+    def count_connections(self) -> int:
+        """How many connections are open."""
+        return len(self._switchboard)
+
+    # -- in the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(self._serve())
+        except BaseException as failure:  # noqa: BLE001  (told to the thread that waits in `start`)
+            self._failure = failure
+        finally:
+            self._close_sockets()
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        servers = {name: self._web_server(name) for name in SERVERS}
+        for name, listener in self._listeners.items():
+            listener.make_wire = partial(self._make_wire, name, servers[name])
+        await self._listen(SERVERS)
+        self._ready.set()
+        try:
+            await self._stopping.wait()
+        finally:
+            await self._close(servers)
+
+    def _web_server(self, name: str) -> web.Server:
+        return web.Server(
+            partial(self._handle, name),
+            access_log=None,
+            keepalive_timeout=self._keepalive,
+            lingering_time=1.0,
+        )
+
+    def _make_wire(self, name: str, server: web.Server) -> asyncio.Protocol:
+        return Wire(name, server(), self._switchboard)
+
+    async def _listen(self, servers: tuple[str, ...]) -> None:
+        loop = asyncio.get_running_loop()
+        for name in servers:
+            listener = self._listeners[name]
+            if listener.server is None and listener.make_wire is not None:
+                listening = listener.sockets or _bind(listener.port)
+                listener.sockets = None
+                listener.server = await loop.create_server(listener.make_wire, sock=listening, backlog=_BACKLOG)
+
+    async def _refuse(self, servers: tuple[str, ...], reset_open: bool) -> None:
+        for name in servers:
+            listener = self._listeners[name]
+            if listener.server is not None:
+                listener.server.close()
+                listener.server = None
+            if reset_open:
+                self._switchboard.reset_all(name)
+
+    async def _accept(self, servers: tuple[str, ...]) -> None:
+        await self._listen(servers)
+
+    async def _close(self, servers: dict[str, web.Server]) -> None:
+        await self._refuse(SERVERS, reset_open=True)
+        me = asyncio.current_task()
+        tasks = [task for task in asyncio.all_tasks() if task is not me]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for server in servers.values():
+            await server.shutdown(0.05)
+
+    def _on_loop(self, work: Callable[[], Awaitable[None]]) -> None:
+        loop = self._loop
+        if loop is None:
+            raise RuntimeError("the sandbox is not running")
+
+        async def run() -> None:
+            await work()
+
+        asyncio.run_coroutine_threadsafe(run(), loop).result(_STOP_WITHIN)
+
+    def _close_sockets(self) -> None:
+        for listener in self._listeners.values():
+            if listener.sockets is not None:
+                listener.sockets.close()
+                listener.sockets = None
+
+
+def _bind(port: int) -> socket.socket:
+    """A listening socket on this machine. It listens before the loop runs, so nobody who connects early is refused."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((LOOPBACK, port))
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -211,6 +211,14 @@ class GroupRefused:
 
 
 Command = (
-    PlaceOrder | ReplaceOrder | PlaceStop | ReplaceStop | CancelOrder | CancelAll | CreateGroup | UpdateGroup | DeleteGroup
+    PlaceOrder
+    | ReplaceOrder
+    | PlaceStop
+    | ReplaceStop
+    | CancelOrder
+    | CancelAll
+    | CreateGroup
+    | UpdateGroup
+    | DeleteGroup
 )
 CommandResult = Accepted | Rejected

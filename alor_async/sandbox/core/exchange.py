@@ -6,16 +6,20 @@ object is not safe for several threads at once; the gateway calls it from one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
+from typing import TypeVar
 from uuid import UUID
 
-from .clock import ExchangeClock
+from .accounts import Account, Ledger
+from .broker import Broker, UnknownPortfolio
+from .catalogue import default_instruments
+from .clock import SECOND, ExchangeClock, to_datetime
 from .commands import (
     CancelAll,
     CancelOrder,
-    Command,
     CommandResult,
     CreateGroup,
     DeleteGroup,
@@ -28,6 +32,8 @@ from .commands import (
     ReplaceStop,
     UpdateGroup,
 )
+from .demo import CROWD, DEMO_PORTFOLIOS, EXCHANGE, LOGIN, open_portfolios
+from .directory import Directory, UnknownInstrument
 from .entities import (
     BookSnapshot,
     CandlePage,
@@ -50,19 +56,18 @@ from .entities import (
     Summary,
 )
 from .enums import Market, Side
+from .estimates import InvalidQuery, estimate
+from .invariants import find_violations
 from .journal import Journal
+from .market import DELAY_US, InstrumentMarket
+from .queries import candle_page, order_history, own_trades, session_trades, trade_history
+from .reports import Reports
+from .timeline import Timeline
 
+__all__ = ["Exchange", "InvalidQuery", "UnknownInstrument", "UnknownPortfolio"]
 
-class UnknownInstrument(LookupError):
-    """No such symbol on that exchange, or not on that board."""
-
-
-class UnknownPortfolio(LookupError):
-    """No such portfolio."""
-
-
-class InvalidQuery(ValueError):
-    """A read asked for something that makes no sense; the text is fit for the wire (HTTP 400)."""
+C = TypeVar("C")
+R = TypeVar("R")
 
 
 class Exchange:
@@ -88,32 +93,74 @@ class Exchange:
             seed: Everything random comes from it.
             instruments: Added to the default ones; one with the same symbol and board replaces the default.
         """
-        raise NotImplementedError
+        self._timeline = Timeline(clock)
+        opened_us = self._timeline.opened_us
+        self._journal = Journal()
+        specs = (*default_instruments(to_datetime(opened_us).date()), *(instruments or ()))
+        self._directory = Directory(specs, opened_us=opened_us, seed=seed)
+        self._ledger = Ledger(CROWD)
+        open_portfolios(DEMO_PORTFOLIOS, self._ledger, self._directory, opened_us)
+        self._broker = Broker(self._ledger, self._directory, self._journal, self._timeline, seed=seed)
+        self._reports = Reports(self._broker, self._directory, self._timeline)
+        self._journal.record(opened_us, "opened", seed=seed)
+
+    # -- inside
+
+    def _moment(self, delayed: bool) -> int:
+        """The moment that a read shows; microseconds."""
+        self.advance()
+        return self._timeline.now_us - (DELAY_US if delayed else 0)
+
+    def _market(self, exchange: str, symbol: str, board: str | None = None) -> InstrumentMarket:
+        return self._directory.market(self._directory.find(exchange, symbol), board)
+
+    def _account(self, portfolio: str) -> Account:
+        self.advance()
+        return self._broker.account(portfolio)
+
+    def _accounts_of(self, login: str) -> dict[str, Account]:
+        return {account.info.portfolio: account for account in self._ledger if account.info.login == login}
+
+    def _isin(self, symbol: str) -> str | None:
+        return self._directory.find(EXCHANGE, symbol).spec.isin
+
+    def _instruments(self, found: list[InstrumentMarket], limit: int | None, offset: int) -> tuple[Instrument, ...]:
+        chosen = found[offset : None if limit is None else offset + limit]
+        return tuple(market.instrument(self._timeline.now_us) for market in chosen)
+
+    def _run(self, command: C, handle: Callable[[C], R]) -> R:
+        """Run a command between two journal entries, and let everything react before the answer is given."""
+        self.advance()
+        self._journal.record(self._timeline.now_us, "command", name=type(command).__name__, command=command)
+        result = handle(command)
+        self._broker.react()
+        self._journal.record(self._timeline.now_us, "answer", name=type(result).__name__, result=result)
+        return result
 
     # -- who and when
 
     @property
     def journal(self) -> Journal:
         """Every command, execution and event so far."""
-        raise NotImplementedError
+        return self._journal
 
     @property
     def login(self) -> str:
         """The trading login that owns every portfolio."""
-        raise NotImplementedError
+        return LOGIN
 
     @property
     def portfolios(self) -> tuple[PortfolioInfo, ...]:
         """The portfolios of the login: stocks, derivatives, currencies, united."""
-        raise NotImplementedError
+        return tuple(account.info for account in self._ledger)
 
     def now(self, *, delayed: bool = False) -> datetime:
         """Exchange time, aware UTC."""
-        raise NotImplementedError
+        return to_datetime(self._moment(delayed))
 
     def server_time(self, *, delayed: bool = False) -> int:
         """Exchange time in unix seconds."""
-        raise NotImplementedError
+        return self._moment(delayed) // SECOND
 
     # -- instruments
 
@@ -130,7 +177,16 @@ class Exchange:
         offset: int = 0,
     ) -> tuple[Instrument, ...]:
         """Find instruments whose symbol, name or ISIN contains `query`, the most traded first."""
-        raise NotImplementedError
+        self.advance()
+        found = self._directory.search(
+            query,
+            exchange=exchange,
+            board=board,
+            market=sector,
+            cfi_code=cfi_code,
+            all_boards=include_non_base_boards,
+        )
+        return self._instruments(found, limit, offset)
 
     def list_instruments(
         self,
@@ -142,19 +198,22 @@ class Exchange:
         offset: int = 0,
     ) -> tuple[Instrument, ...]:
         """List the instruments of an exchange, the most traded first."""
-        raise NotImplementedError
+        self.advance()
+        found = self._directory.search(exchange=exchange, market=market, all_boards=include_non_base_boards)
+        return self._instruments(found, limit, offset)
 
     def get_instrument(self, exchange: str, symbol: str, board: str | None = None) -> Instrument:
         """One instrument on its primary board, or on `board`."""
-        raise NotImplementedError
+        self.advance()
+        return self._market(exchange, symbol, board).instrument(self._timeline.now_us)
 
     def list_boards(self, exchange: str, symbol: str) -> tuple[str, ...]:
         """The boards of an instrument, the primary one first."""
-        raise NotImplementedError
+        return self._directory.find(exchange, symbol).spec.all_boards
 
     def list_currency_pairs(self) -> tuple[CurrencyPair, ...]:
         """The pairs of the FX market."""
-        raise NotImplementedError
+        return self._directory.currency_pairs()
 
     def list_risk_rates(
         self,
@@ -167,21 +226,30 @@ class Exchange:
         offset: int = 0,
     ) -> RiskRatePage:
         """Margin rates per instrument and client category. `search` is a prefix of symbol or ISIN."""
-        raise NotImplementedError
+        return self._directory.risk_rates(
+            exchange=exchange,
+            ticker=ticker,
+            risk_category_id=risk_category_id,
+            search=search,
+            limit=limit,
+            offset=offset,
+        )
 
     # -- market data
 
     def get_quote(self, exchange: str, symbol: str, *, delayed: bool = False) -> Quote:
         """The quotes of an instrument."""
-        raise NotImplementedError
+        return self._market(exchange, symbol).quote(self._moment(delayed))
 
     def get_futures_quote(self, exchange: str, symbol: str) -> Quote:
         """The quotes of the nearest future: `symbol` is a contract or its group (`Si`, `SBRF`)."""
-        raise NotImplementedError
+        self.advance()
+        return self._directory.market(self._directory.nearest_future(exchange, symbol)).quote(self._timeline.now_us)
 
     def get_book(self, exchange: str, symbol: str, *, board: str | None = None, depth: int = 20) -> BookSnapshot:
         """The best `depth` levels of both sides."""
-        raise NotImplementedError
+        self.advance()
+        return self._market(exchange, symbol, board).snapshot(depth, self._timeline.now_us)
 
     def get_candles(
         self,
@@ -198,15 +266,16 @@ class Exchange:
     ) -> CandlePage:
         """The candles that open in `[start, end]` (unix seconds, both included).
 
-        Args:
-            timeframe: Seconds as text, or `D`, `W`, `M`, `Y`, with an optional factor (`2W`, `3M`).
-            count_back: Move `start` back until the page holds this many candles; ignored when it already does.
-            untraded: Match the symbol exactly; otherwise the short name will do.
+        `timeframe` is seconds as text, or `D`, `W`, `M`, `Y`, with an optional factor (`2W`, `3M`). `count_back` moves
+        `start` back until the page holds this many candles, and is ignored when it already does. `untraded` matches the
+        symbol exactly; otherwise the short name of a future will do.
 
         Raises:
             InvalidQuery: The time frame cannot be read, or the range is upside down.
         """
-        raise NotImplementedError
+        until_us = self._moment(delayed)
+        market = self._directory.market(self._directory.find(exchange, symbol, exactly=untraded), board)
+        return candle_page(market, timeframe, start, end, count_back, until_us)
 
     def list_market_trades(
         self,
@@ -228,7 +297,23 @@ class Exchange:
         limit: int | None = None,
     ) -> tuple[MarketTrade, ...]:
         """The market trades of the current session, oldest first unless `descending`. Bounds are included."""
-        raise NotImplementedError
+        self.advance()
+        return session_trades(
+            self._market(exchange, symbol, board),
+            self._timeline.now_us,
+            start=start,
+            end=end,
+            from_id=from_id,
+            to_id=to_id,
+            lots_from=lots_from,
+            lots_to=lots_to,
+            price_from=price_from,
+            price_to=price_to,
+            side=side,
+            descending=descending,
+            offset=offset,
+            limit=limit,
+        )
 
     def list_market_trades_history(
         self,
@@ -246,57 +331,72 @@ class Exchange:
         Raises:
             InvalidQuery: A bound is not before today's midnight in Moscow, or `limit` is not in 1..50000.
         """
-        raise NotImplementedError
+        self.advance()
+        market = self._market(exchange, symbol, board)
+        return trade_history(market, start, end, limit, offset, self._timeline.now_us)
 
     # -- portfolios
 
     def get_portfolio(self, portfolio: str) -> PortfolioInfo:
         """Who owns a portfolio and where it trades."""
-        raise NotImplementedError
+        return self._broker.account(portfolio).info
 
     def get_summary(self, portfolio: str) -> Summary:
         """A portfolio in a few numbers."""
-        raise NotImplementedError
+        return self._reports.summary(self._account(portfolio))
 
     def list_positions(self, portfolio: str, *, without_currency: bool = False) -> tuple[Position, ...]:
         """Holdings, those closed today included, and money rows."""
-        raise NotImplementedError
+        return self._reports.positions(self._account(portfolio), without_currency=without_currency)
 
     def list_positions_by_login(self, login: str, *, without_currency: bool = False) -> tuple[Position, ...]:
         """The positions of every portfolio of a login; `UnknownPortfolio` for a login that is not ours."""
-        raise NotImplementedError
+        self.advance()
+        accounts = [account for account in self._ledger if account.info.login == login]
+        if not accounts:
+            raise UnknownPortfolio(login)
+        rows = (self._reports.positions(account, without_currency=without_currency) for account in accounts)
+        return tuple(chain.from_iterable(rows))
 
     def get_position(self, portfolio: str, symbol: str) -> Position | None:
         """One holding or money row."""
-        raise NotImplementedError
+        rows = self.list_positions(portfolio)
+        return next((row for row in rows if symbol.upper() in (row.symbol.upper(), row.short_name.upper())), None)
 
     def get_risk(self, portfolio: str) -> PortfolioRisk:
         """Margin of a portfolio."""
-        raise NotImplementedError
+        return self._reports.risk(self._account(portfolio))
 
     def get_futures_risk(self, portfolio: str) -> FuturesRisk:
         """Money of a portfolio on the derivatives market; `UnknownPortfolio` when it does not trade there."""
-        raise NotImplementedError
+        account = self._account(portfolio)
+        if account.info.market not in (Market.DERIVATIVES, Market.UNITED):
+            raise UnknownPortfolio(f"{portfolio} does not trade derivatives")
+        return self._reports.futures_risk(account)
 
     def list_orders(self, portfolio: str) -> tuple[Order, ...]:
         """The exchange orders of the current session, oldest first."""
-        raise NotImplementedError
+        return tuple(order.view() for order in self._broker.matching.orders_of(self._account(portfolio)))
 
     def get_order(self, portfolio: str, order_id: str) -> Order | None:
         """One exchange order of the current session."""
-        raise NotImplementedError
+        order = self._broker.matching.find(self._account(portfolio), order_id)
+        return None if order is None else order.view()
 
     def list_stop_orders(self, portfolio: str) -> tuple[StopOrder, ...]:
         """The conditional orders: all working ones, and those that ended in the current session."""
-        raise NotImplementedError
+        return tuple(stop.view() for stop in self._broker.stops.stops_of(self._account(portfolio)))
 
     def get_stop_order(self, portfolio: str, order_id: str) -> StopOrder | None:
         """One conditional order."""
-        raise NotImplementedError
+        stop = self._broker.stops.find(self._account(portfolio), order_id)
+        return None if stop is None else stop.view()
 
-    def list_trades(self, portfolio: str, *, symbol: str | None = None, board: str | None = None) -> tuple[OwnTrade, ...]:
+    def list_trades(
+        self, portfolio: str, *, symbol: str | None = None, board: str | None = None
+    ) -> tuple[OwnTrade, ...]:
         """Own trades of the current session, oldest first."""
-        raise NotImplementedError
+        return tuple(own_trades(self._account(portfolio).trades, symbol=symbol, board=board))
 
     def list_trades_history(
         self,
@@ -312,13 +412,19 @@ class Exchange:
         limit: int | None = None,
     ) -> tuple[OwnTrade, ...]:
         """Own trades of earlier sessions; never those of the current one."""
-        raise NotImplementedError
+        trades = own_trades(
+            self._account(portfolio).past_trades, symbol=symbol, board=board, side=side, isin_of=self._isin
+        )
+        return order_history(
+            trades,
+            from_time=from_time,
+            from_id=from_id,
+            descending=descending,
+            order_by_trade_date=order_by_trade_date,
+            limit=limit,
+        )
 
     # -- commands
-
-    def execute(self, command: Command) -> CommandResult | OrderGroup | GroupRefused | None:
-        """Run any command; the methods below are its typed faces."""
-        raise NotImplementedError
 
     def place_order(self, command: PlaceOrder) -> CommandResult:
         """Place a market or limit order.
@@ -326,27 +432,27 @@ class Exchange:
         An accepted order may be filled, partly filled, cancelled (what `immediateorcancel` could not fill) or
         rejected by the exchange by the time this returns: its fate is in `get_order`.
         """
-        raise NotImplementedError
+        return self._run(command, self._broker.place)
 
     def replace_order(self, command: ReplaceOrder) -> CommandResult:
         """Cancel a working order and place another under a new number; a refusal leaves the old one untouched."""
-        raise NotImplementedError
+        return self._run(command, self._broker.replace)
 
     def place_stop(self, command: PlaceStop) -> CommandResult:
         """Place a conditional order; it blocks no money until it fires."""
-        raise NotImplementedError
+        return self._run(command, self._broker.place_stop)
 
     def replace_stop(self, command: ReplaceStop) -> CommandResult:
         """Cancel a working conditional order and place another under a new number."""
-        raise NotImplementedError
+        return self._run(command, self._broker.replace_stop)
 
     def cancel_order(self, command: CancelOrder) -> CommandResult:
         """Cancel a working order of either kind."""
-        raise NotImplementedError
+        return self._run(command, self._broker.cancel)
 
     def cancel_all(self, command: CancelAll) -> tuple[str, ...] | Rejected:
         """Cancel every working order of one kind; the numbers cancelled, or a refusal when there is none."""
-        raise NotImplementedError
+        return self._run(command, self._broker.cancel_all)
 
     def estimate(self, request: EstimateOrder) -> OrderEstimate:
         """What could be traded: an order of the estimated quantity passes the risk check, one lot more does not.
@@ -354,43 +460,58 @@ class Exchange:
         Raises:
             InvalidQuery: Neither or both of `lots` and `budget`, a price off its step, and the like.
         """
-        raise NotImplementedError
+        account = self._account(request.portfolio)
+        working = self._broker.matching.working_of(account)
+        return estimate(request, account, self._directory, self._broker.risk, working)
 
     # -- order groups
 
     def list_groups(self, login: str) -> tuple[OrderGroup, ...]:
         """The groups of a login, oldest first."""
-        raise NotImplementedError
+        self.advance()
+        return self._broker.groups.list_of(login)
 
     def get_group(self, login: str, group_id: UUID) -> OrderGroup | None:
         """One group."""
-        raise NotImplementedError
+        self.advance()
+        return self._broker.groups.find(login, group_id)
 
     def create_group(self, command: CreateGroup) -> OrderGroup | GroupRefused:
         """Link orders."""
-        raise NotImplementedError
+        accounts = self._accounts_of(command.login)
+        return self._run(command, lambda command: self._broker.groups.create(command, accounts))
 
     def update_group(self, command: UpdateGroup) -> OrderGroup | GroupRefused | None:
         """Change a group; `None` when there is no such group."""
-        raise NotImplementedError
+        accounts = self._accounts_of(command.login)
+        return self._run(command, lambda command: self._broker.groups.update(command, accounts))
 
     def delete_group(self, command: DeleteGroup) -> bool:
         """Forget a group; whether there was one."""
-        raise NotImplementedError
+        return self._run(command, self._broker.groups.delete)
 
     # -- the exchange itself
 
     def advance(self) -> None:
         """Bring everything up to the clock: expiries, protection times, a new session. Every call above does it."""
-        raise NotImplementedError
+        self._timeline.advance()
 
     def crowd_trade(self, exchange: str, symbol: str, *, price: Decimal, lots: int) -> MarketTrade:
         """Make the crowd trade with itself at `price`: the book is moved out of the way, stops fire.
 
         For exact tests: clients' orders at better prices are filled first, as they would be.
         """
-        raise NotImplementedError
+        self.advance()
+        market = self._market(exchange, symbol)
+        ticks = market.terms.ticks(price)
+        if ticks is None or ticks <= 0 or lots <= 0:
+            raise ValueError(f"{price} is not a price of {symbol}, or {lots} is not a quantity")
+        self._journal.record(self._timeline.now_us, "crowd_trade", symbol=symbol, price=price, lots=lots)
+        self._broker.crowd_trade(market, ticks, lots)
+        trade = market.last()
+        self._broker.react()
+        return market.entity(trade)
 
     def check(self) -> list[str]:
         """Run the invariants; what is violated, in words. An empty list is a healthy exchange."""
-        raise NotImplementedError
+        return find_violations(self._ledger, self._directory, self._broker)

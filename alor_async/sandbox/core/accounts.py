@@ -1,0 +1,206 @@
+"""Cash and holdings of every account, the crowd's included, and the ledger that moves them.
+
+Whatever one account gains another loses, to the last micro: a trade moves units one way and money the other, and
+commissions go to the house. Derivatives move no money when they trade; what they owe piles up as variation margin and
+becomes cash at the clearing between two sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from .entities import OwnTrade, PortfolioInfo
+from .enums import Side
+from .terms import MICROS, Terms, round_to_kopeck
+
+CURRENCY = "RUB"
+COMMISSION_PER_MILLION = 500
+CONTRACT_FEE_MICROS = MICROS
+MINIMAL_MARGIN_SHARE = 2
+
+
+def commission(terms: Terms, ticks: int, units: int) -> int:
+    """What the broker takes for a trade: 0.05 % of its value, or a rouble a contract; micros."""
+    if terms.spec.is_derivative:
+        return CONTRACT_FEE_MICROS * units
+    return round_to_kopeck(terms.value(ticks, units) * COMMISSION_PER_MILLION // 1_000_000)
+
+
+@dataclass(slots=True, eq=False)
+class Holding:
+    """One instrument in one account. `units` and `cost` are negative for shorts; money is micros.
+
+    Attributes:
+        open_units: Units when the session opened.
+        unsettled: Units of this session's trades that settle tomorrow.
+        cost: What the units that are held now cost, at their average price.
+        paid_today: Value of this session's purchases less that of its sales.
+        variation: What derivatives have gained, less the value of the units held (see `Holding.gain`).
+    """
+
+    terms: Terms
+    units: int = 0
+    open_units: int = 0
+    unsettled: int = 0
+    cost: int = 0
+    paid_today: int = 0
+    variation: int = 0
+
+    def change(self, ticks: int, units: int) -> None:
+        """Trade `units` (negative: sell) at a price; the cost keeps the average price of what is left."""
+        value = self.terms.value(ticks, units)
+        before, after = self.units, self.units + units
+        if before * units >= 0:
+            self.cost += value
+        elif before * after > 0:
+            self.cost = self.cost * after // before
+        else:
+            self.cost = self.terms.value(ticks, after)
+        self.units = after
+        self.paid_today += value
+        self.unsettled += units if self.terms.spec.settle_days else 0
+        if self.terms.spec.is_derivative:
+            self.variation -= value
+
+    def gain(self, ticks: int) -> int:
+        """Variation margin since the last clearing, at a price; 0 for what is paid at once."""
+        return self.variation + self.terms.value(ticks, self.units) if self.terms.spec.is_derivative else 0
+
+    def profit_today(self, ticks: int, close: int) -> int:
+        """Profit since the session opened, at a price."""
+        return self.terms.value(ticks, self.units) - self.terms.value(close, self.open_units) - self.paid_today
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the session knows nothing of it."""
+        return not (self.units or self.open_units or self.paid_today)
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """The cash and the holdings of one portfolio; money is micros of roubles.
+
+    Attributes:
+        unsettled_cash: Money of this session's trades that settles tomorrow.
+        fees: Commission of this session.
+        trades: Own trades of this session; `past_trades` those of earlier ones.
+    """
+
+    info: PortfolioInfo
+    cash: int = 0
+    open_cash: int = 0
+    unsettled_cash: int = 0
+    fees: int = 0
+    holdings: dict[str, Holding] = field(default_factory=dict[str, Holding])
+    trades: list[OwnTrade] = field(default_factory=list[OwnTrade])
+    past_trades: list[OwnTrade] = field(default_factory=list[OwnTrade])
+
+    def holding(self, terms: Terms) -> Holding:
+        """The holding of an instrument, an empty one when there was none."""
+        found = self.holdings.get(terms.spec.symbol)
+        if found is None:
+            found = self.holdings[terms.spec.symbol] = Holding(terms)
+        return found
+
+    def units(self, terms: Terms) -> int:
+        """Units held of an instrument."""
+        found = self.holdings.get(terms.spec.symbol)
+        return found.units if found is not None else 0
+
+    def trade(self, terms: Terms, side: Side, ticks: int, units: int) -> None:
+        """Move the units and the money of one side of a trade."""
+        self.holding(terms).change(ticks, units * side.sign)
+        if not terms.spec.is_derivative:
+            money = terms.full_value(ticks, units) * side.sign
+            self.cash -= money
+            self.unsettled_cash -= money if terms.spec.settle_days else 0
+
+
+class Ledger:
+    """All accounts, and where the commissions go."""
+
+    __slots__ = ("_accounts", "_deposited", "_issued", "crowd", "house")
+
+    def __init__(self, crowd: PortfolioInfo) -> None:
+        """Start with the crowd alone."""
+        self.crowd = Account(crowd)
+        self.house = 0
+        self._accounts: dict[str, Account] = {}
+        self._deposited = 0
+        self._issued: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Account]:
+        """The clients' accounts."""
+        return iter(self._accounts.values())
+
+    def open(self, info: PortfolioInfo, cash: int) -> Account:
+        """Open an account with some cash."""
+        account = self._accounts[info.portfolio.upper()] = Account(info, cash=cash, open_cash=cash)
+        self._deposited += cash
+        return account
+
+    def find(self, portfolio: str) -> Account | None:
+        """The account of a portfolio, whatever the case of its name."""
+        return self._accounts.get(portfolio.upper())
+
+    def settle(self, terms: Terms, ticks: int, units: int, buyer: Account, seller: Account) -> None:
+        """Move units from seller to buyer and money the other way."""
+        buyer.trade(terms, Side.BUY, ticks, units)
+        seller.trade(terms, Side.SELL, ticks, units)
+
+    def charge(self, account: Account, micros: int) -> None:
+        """Take a commission for the house."""
+        account.cash -= micros
+        account.fees += micros
+        self.house += micros
+
+    def clear(self, prices: dict[str, int]) -> None:
+        """Close the session: settle what was pending, turn variation margin into cash, start counting anew.
+
+        Args:
+            prices: The last price of every instrument held, in ticks.
+        """
+        for account in (*self, self.crowd):
+            account.unsettled_cash = 0
+            for symbol, holding in account.holdings.items():
+                gain = holding.gain(prices[symbol])
+                account.cash += gain
+                holding.variation -= gain
+                holding.open_units = holding.units
+                holding.unsettled = holding.paid_today = 0
+            account.open_cash = account.cash
+            account.fees = 0
+            account.past_trades += account.trades
+            account.trades = []
+
+    def check(self) -> list[str]:
+        """What is not conserved, in words."""
+        everybody = (*self, self.crowd)
+        wrong: list[str] = []
+        cash = sum(account.cash for account in everybody) + self.house
+        if cash != self._deposited:
+            wrong.append(f"cash: {cash} micros in all accounts, {self._deposited} deposited")
+        for symbol in sorted({symbol for account in everybody for symbol in account.holdings}):
+            holdings = [account.holdings[symbol] for account in everybody if symbol in account.holdings]
+            units, variation = _total(holdings)
+            if units:
+                wrong.append(f"{symbol}: {units} units too many in all accounts")
+            if variation:
+                wrong.append(f"{symbol}: {variation} micros of variation margin out of balance")
+        for account in everybody:
+            wrong += [
+                f"{account.info.portfolio}: {holding.terms.spec.symbol} costs {holding.cost} with no units"
+                for holding in account.holdings.values()
+                if not holding.units and holding.cost
+            ]
+        return wrong
+
+
+def _total(holdings: Iterable[Holding]) -> tuple[int, int]:
+    """Units and variation margin of the same instrument in several accounts; both are 0 when nothing leaked."""
+    units = variation = 0
+    for holding in holdings:
+        units += holding.units
+        variation += holding.variation
+    return units, variation

@@ -1,0 +1,256 @@
+"""The broker: it takes commands, checks them, and keeps everything that must react to what they set off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .accounts import Account, Ledger
+from .checks import read_order, read_trigger, refuse_price
+from .commands import (
+    Accepted,
+    CancelAll,
+    CancelOrder,
+    CommandResult,
+    ErrorCode,
+    PlaceOrder,
+    PlaceStop,
+    Rejected,
+    ReplaceOrder,
+    ReplaceStop,
+)
+from .directory import Directory
+from .enums import ClientType, Side
+from .groups import Groups
+from .history import session_day, session_open_us
+from .journal import Journal
+from .market import InstrumentMarket
+from .matching import Matching
+from .orders import LiveOrder, Ticket
+from .risk import Intended, Risk
+from .stops import Stops
+from .timeline import Timeline
+
+
+class UnknownPortfolio(LookupError):
+    """No such portfolio, or not on that market."""
+
+
+class Broker:
+    """The clients' side of the exchange.
+
+    Attributes:
+        matching: Exchange orders.
+        stops: Conditional orders.
+        groups: Order groups.
+        risk: The risk desk.
+    """
+
+    def __init__(
+        self, ledger: Ledger, directory: Directory, journal: Journal, timeline: Timeline, *, seed: int
+    ) -> None:
+        """Open for business."""
+        self._ledger = ledger
+        self._directory = directory
+        self._journal = journal
+        self._timeline = timeline
+        self.risk = Risk(lambda terms: directory.market(terms).last().ticks)
+        self.matching = Matching(ledger, journal, timeline)
+        self.stops = Stops(self._enter, journal, timeline)
+        self.groups = Groups(self.matching, self.stops, journal, timeline, seed=seed)
+        timeline.settle = self.react
+        self._schedule_session()
+
+    def account(self, portfolio: str) -> Account:
+        """The account of a portfolio.
+
+        Raises:
+            UnknownPortfolio: There is none.
+        """
+        account = self._ledger.find(portfolio)
+        if account is None:
+            raise UnknownPortfolio(portfolio)
+        return account
+
+    # -- exchange orders
+
+    def place(self, command: PlaceOrder) -> CommandResult:
+        """Check and place an order."""
+        ticket = read_order(command, self.account(command.portfolio), self._directory)
+        return _answer(ticket if isinstance(ticket, Rejected) else self._enter(ticket))
+
+    def _enter(self, ticket: Ticket, instead_of: LiveOrder | None = None) -> LiveOrder | Rejected:
+        """Check price and money, and place; an order that is replaced no longer counts, and goes first."""
+        refused = refuse_price(ticket, self._timeline.now_us)
+        if refused is not None:
+            return refused
+        ticks = ticket.market.price_for(ticket.side) if ticket.ticks is None else ticket.ticks
+        intended = Intended(ticket.terms, ticket.side, ticks, ticket.lots * ticket.terms.lot)
+        working = [order for order in self.matching.working_of(ticket.account) if order is not instead_of]
+        refused = self.risk.refusal(ticket.account, intended, working, allow_margin=ticket.allow_margin)
+        if refused is not None:
+            return refused
+        if instead_of is not None:
+            self.matching.cancel(instead_of)
+        return self.matching.place(ticket)
+
+    def replace(self, command: ReplaceOrder) -> CommandResult:
+        """Cancel a working order and place another; a refusal leaves the old one untouched."""
+        wanted = command.order
+        account = self.account(wanted.portfolio)
+        old = self.matching.find(account, command.order_id)
+        if old is None or not old.is_working:
+            return Rejected(ErrorCode.ORDER_TO_MODIFY_NOT_FOUND, "Order to modify not found")
+        ticket = old.ticket
+        if ticket.terms.spec.is_derivative:
+            spec = ticket.terms.spec
+            wanted = replace(
+                wanted,
+                side=ticket.side,
+                exchange=spec.exchange,
+                symbol=spec.symbol,
+                board=ticket.market.board,
+                iceberg_fixed=min(ticket.iceberg_fixed, wanted.lots) or None,
+                iceberg_variance=ticket.iceberg_variance or None,
+            )
+        if wanted.comment is None:
+            wanted = replace(wanted, comment=ticket.comment)
+        if wanted.price is not None:
+            wanted = replace(wanted, time_in_force=ticket.time_in_force)
+        new = read_order(wanted, account, self._directory)
+        return _answer(new if isinstance(new, Rejected) else self._enter(new, instead_of=old))
+
+    # -- conditional orders
+
+    def place_stop(self, command: PlaceStop) -> CommandResult:
+        """Check and keep a conditional order."""
+        read = self._read_stop(command)
+        return read if isinstance(read, Rejected) else self._keep_stop(command, *read)
+
+    def replace_stop(self, command: ReplaceStop) -> CommandResult:
+        """Cancel a conditional order and keep another; a refusal leaves the old one untouched."""
+        wanted = command.order
+        old = self.stops.find(self.account(wanted.portfolio), command.order_id)
+        if old is None or not old.is_working:
+            return Rejected(ErrorCode.ORDER_TO_MODIFY_NOT_FOUND, "Order to modify not found")
+        if wanted.comment is None:
+            wanted = replace(wanted, comment=old.ticket.comment)
+        read = self._read_stop(wanted)
+        if isinstance(read, Rejected):
+            return read
+        self.stops.cancel(old)
+        return self._keep_stop(wanted, *read)
+
+    def _read_stop(self, command: PlaceStop) -> tuple[Ticket, int] | Rejected:
+        account = self.account(command.portfolio)
+        ticket = read_order(command, account, self._directory)
+        if isinstance(ticket, Rejected):
+            return ticket
+        if account.info.client_type is ClientType.LOW_RISK and not command.allow_margin:
+            return Rejected(ErrorCode.LOW_RISK_MARGINAL_FORBIDDEN, "Conditional orders need allowMargin")
+        trigger = read_trigger(command, ticket, self._timeline.now_us)
+        return trigger if isinstance(trigger, Rejected) else (ticket, trigger)
+
+    def _keep_stop(self, command: PlaceStop, ticket: Ticket, trigger: int) -> Accepted:
+        stop = self.stops.place(
+            ticket,
+            command.condition,
+            trigger,
+            ends_at=command.ends_at,
+            protecting_seconds=command.protecting_seconds,
+            activate=command.activate,
+        )
+        return Accepted(str(stop.number))
+
+    # -- cancelling
+
+    def cancel(self, command: CancelOrder) -> CommandResult:
+        """Cancel one working order."""
+        account = self.account(command.portfolio)
+        if command.is_stop:
+            stop = self.stops.find(account, command.order_id)
+            if stop is not None and stop.is_working:
+                self.stops.cancel(stop)
+                return Accepted(command.order_id)
+        else:
+            order = self.matching.find(account, command.order_id)
+            if order is not None and order.is_working:
+                self.matching.cancel(order)
+                return Accepted(command.order_id)
+        return Rejected(ErrorCode.ORDER_TO_CANCEL_NOT_FOUND, "Order to cancel not found")
+
+    def cancel_all(self, command: CancelAll) -> tuple[str, ...] | Rejected:
+        """Cancel every working order of one kind."""
+        account = self.account(command.portfolio)
+        cancelled: list[str] = []
+        if command.is_stop:
+            for stop in self.stops.working_of(account):
+                self.stops.cancel(stop)
+                cancelled.append(str(stop.number))
+        else:
+            for order in self.matching.working_of(account):
+                self.matching.cancel(order)
+                cancelled.append(str(order.number))
+        if not cancelled:
+            return Rejected(ErrorCode.ORDER_TO_CANCEL_NOT_FOUND, "Orders to cancel not found")
+        return tuple(cancelled)
+
+    # -- the crowd
+
+    def crowd_trade(self, market: InstrumentMarket, ticks: int, lots: int) -> None:
+        """Move the market to a price by a trade there.
+
+        The crowd steps aside; clients' orders that the price passes are filled; what is left of `lots` the crowd trades
+        with itself at the price; then it surrounds the price with new orders.
+        """
+        side = Side.BUY if ticks >= market.last().ticks else Side.SELL
+        market.clear_crowd()
+        for direction in (side.opposite, side):
+            passed = ticks - direction.sign
+            while market.book.crosses(direction, passed):
+                self.matching.crowd_take(market, direction, passed, market.book.visible_lots(direction.opposite))
+        left = lots - self.matching.crowd_take(market, side, ticks, lots)
+        if left:
+            market.book.add(market.crowd_order(side.opposite, ticks, left))
+            self.matching.crowd_take(market, side, ticks, left)
+        market.seed_book(ticks, side.sign)
+        market.note_top(self._timeline.now_us)
+
+    # -- reactions
+
+    def react(self) -> None:
+        """Let stops see the trades and groups see what has ended, until nothing more comes of it."""
+        while True:
+            if self.matching.prints:
+                self.stops.see(*self.matching.prints.popleft())
+            elif self.matching.ended:
+                self.groups.see_end(self.matching.ended.popleft())
+            elif self.stops.ended:
+                self.groups.see_end(self.stops.ended.popleft())
+            else:
+                return
+
+    # -- sessions
+
+    def _schedule_session(self) -> None:
+        day = session_day(self._timeline.now_us) + 1
+        while session_day(session_open_us(day)) != day:
+            day += 1
+        self._timeline.at(session_open_us(day), self._open_session)
+
+    def _open_session(self) -> None:
+        """Clear the last session and begin the next."""
+        held = {
+            holding.terms.spec.symbol: holding.terms
+            for account in (*self._ledger, self._ledger.crowd)
+            for holding in account.holdings.values()
+        }
+        prices = {symbol: self._directory.market(terms).last().ticks for symbol, terms in held.items()}
+        self._ledger.clear(prices)
+        self.matching.forget_ended()
+        self.stops.forget_ended()
+        self._journal.record(self._timeline.now_us, "session_opened")
+        self._schedule_session()
+
+
+def _answer(result: LiveOrder | Rejected) -> CommandResult:
+    return result if isinstance(result, Rejected) else Accepted(str(result.number))

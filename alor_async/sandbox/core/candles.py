@@ -1,0 +1,216 @@
+"""Time frames, and candles of any of them from what the past and the present hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from .clock import DAY, MINUTE, SECOND
+from .history import (
+    TRADES_KEPT_DAYS,
+    Bar,
+    History,
+    Print,
+    date_of,
+    day_number,
+    merge,
+)
+
+_DAY_SECONDS = 86_400
+_MONDAY = 4  # 1970-01-05
+_LETTERS = {"86400": "D", "604800": "W", "2592000": "M", "31536000": "Y"}
+_SPELLING = re.compile(r"(\d{0,9})([DWMY]?)", re.IGNORECASE)
+
+
+class Unit(Enum):
+    """What a time frame counts in."""
+
+    SECONDS = "S"
+    DAYS = "D"
+    WEEKS = "W"
+    MONTHS = "M"
+    YEARS = "Y"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A time frame: a number of seconds, days, weeks, months or years.
+
+    Frames below a day are counted from UTC midnight; longer ones stand at the UTC start of a day.
+    """
+
+    unit: Unit
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Frame:
+        """Read a time frame as the wire spells it: `60`, `D`, `2W`.
+
+        Raises:
+            ValueError: It cannot be read, or seconds do not stay below a day.
+        """
+        spelled = _SPELLING.fullmatch(text.strip())
+        if spelled is None or not text.strip():
+            raise ValueError(f"unknown time frame {text!r}")
+        letter = spelled[2].upper() or _LETTERS.get(spelled[1], "S")
+        count = 1 if not spelled[1] or (not spelled[2] and letter != "S") else int(spelled[1])
+        if letter == "S" and count > _DAY_SECONDS and count % _DAY_SECONDS == 0:
+            letter, count = "D", count // _DAY_SECONDS
+        if count < 1 or (letter == "S" and count > _DAY_SECONDS):
+            raise ValueError(f"unknown time frame {text!r}")
+        return cls(Unit(letter), count)
+
+    @property
+    def is_intraday(self) -> bool:
+        """Whether it is shorter than a day."""
+        return self.unit is Unit.SECONDS
+
+    @property
+    def reach(self) -> int:
+        """Seconds that no candle of this frame is longer than."""
+        days = {Unit.SECONDS: 0, Unit.DAYS: 1, Unit.WEEKS: 7, Unit.MONTHS: 31, Unit.YEARS: 366}[self.unit]
+        return self.count if self.is_intraday else days * self.count * _DAY_SECONDS
+
+    def open_of(self, time: int) -> int:
+        """When the candle that covers a moment opens; unix seconds."""
+        day = time // _DAY_SECONDS
+        match self.unit:
+            case Unit.SECONDS:
+                return time - time % _DAY_SECONDS % self.count
+            case Unit.DAYS:
+                return day // self.count * self.count * _DAY_SECONDS
+            case Unit.WEEKS:
+                return ((day - _MONDAY) // (7 * self.count) * 7 * self.count + _MONDAY) * _DAY_SECONDS
+            case Unit.MONTHS:
+                moment = date_of(day)
+                months = (moment.year * 12 + moment.month - 1) // self.count * self.count
+                return day_number(moment.replace(year=months // 12, month=months % 12 + 1, day=1)) * _DAY_SECONDS
+            case Unit.YEARS:
+                year = date_of(day).year // self.count * self.count
+                return day_number(date_of(day).replace(year=year, month=1, day=1)) * _DAY_SECONDS
+
+
+def fold(bars: Iterable[Bar], frame: Frame) -> list[Bar]:
+    """Join bars, given in order, into those of a longer frame."""
+    joined: list[Bar] = []
+    opened = -1
+    for bar in bars:
+        start = frame.open_of(bar.time)
+        if start == opened:
+            joined[-1] = merge(joined[-1], bar)
+        else:
+            joined.append(bar if bar.time == start else bar._replace(time=start))
+            opened = start
+    return joined
+
+
+def _bar(trade: Print) -> Bar:
+    return Bar(trade.time_us // SECOND, trade.ticks, trade.ticks, trade.ticks, trade.ticks, trade.lots)
+
+
+class Candles:
+    """Candles of one instrument as they stand at a moment: the generated past, then the trades that happened since.
+
+    Args:
+        past: The generated history, or `None` where there is none.
+        live: Trades since the exchange opened, oldest first.
+        opened_us: When the exchange opened: what comes before is generated.
+        until_us: The moment from which to look; later trades are not seen.
+    """
+
+    __slots__ = ("_cut_us", "_live", "_past", "_until_us")
+
+    def __init__(self, past: History | None, live: list[Print], opened_us: int, until_us: int) -> None:
+        """Look at an instrument from a moment."""
+        self._past = past
+        self._live = [trade for trade in live if trade.time_us <= until_us]
+        self._cut_us = min(opened_us, until_us)
+        self._until_us = until_us
+
+    @property
+    def first_time(self) -> int:
+        """No candle opens before this; unix seconds."""
+        if self._past is not None:
+            return self._past.first_day * _DAY_SECONDS
+        return self._live[0].time_us // SECOND if self._live else self._until_us // SECOND
+
+    def between(self, frame: Frame, start: int, end: int) -> list[Bar]:
+        """The candles that open in `[start, end]`, in order."""
+        start = max(start, self.first_time - frame.reach)
+        end = min(end, self._until_us // SECOND)
+        if start > end:
+            return []
+        live = [_bar(trade) for trade in self._live if start <= trade.time_us // SECOND <= end + frame.reach]
+        past = self._days(start, end + frame.reach) if not frame.is_intraday else self._intraday(frame, start, end)
+        bars = fold(_chain(past, live), frame)
+        low, high = 0, len(bars)
+        while low < high and bars[low].time < start:
+            low += 1
+        while high > low and bars[high - 1].time > end:
+            high -= 1
+        return bars if (low, high) == (0, len(bars)) else bars[low:high]
+
+    def _days(self, start: int, end: int) -> Iterator[Bar]:
+        if self._past is None:
+            return
+        last = min(end, self._cut_us // SECOND) // _DAY_SECONDS
+        for day in range(max(self._past.first_day, start // _DAY_SECONDS), last + 1):
+            bar = self._past.day(day, self._cut_us)
+            if bar is not None:
+                yield bar
+
+    def _intraday(self, frame: Frame, start: int, end: int) -> Iterator[Bar]:
+        """The finest bars that the frame is made of, for each day of the range."""
+        past, cut = self._past, self._cut_us
+        if past is None:
+            return
+        last = min(end, cut // SECOND) // _DAY_SECONDS
+        for day in range(max(past.first_day, start // _DAY_SECONDS), last + 1):
+            if frame.count % 3_600 == 0:
+                yield from past.hours(day, cut)
+            elif frame.count % 60 == 0:
+                yield from past.minutes(day, cut)
+            elif day > last_kept_day(self._until_us):
+                reach = (end + frame.reach) * SECOND
+                opened = max(0, frame.open_of(max(start, 0)) * SECOND - MINUTE)
+                yield from (_bar(trade) for trade in past.prints(day, min(cut, reach), opened))
+
+    def before(self, frame: Frame, time: int, count: int = 1) -> list[Bar]:
+        """The last `count` candles that open before `time`, in order; fewer when history ends."""
+        found: list[Bar] = []
+        window = max(4 * _DAY_SECONDS, 4 * frame.reach)
+        first = self.first_time - frame.reach
+        if frame.is_intraday and frame.count % 60:
+            first = max(first, last_kept_day(self._until_us) * _DAY_SECONDS)
+        end = min(time - 1, self._until_us // SECOND)
+        while end >= first and len(found) < count:
+            start = max(first, end - window + 1)
+            found = self.between(frame, start, end) + found
+            end = start - 1
+            window *= 2
+        return found[-count:]
+
+    def after(self, frame: Frame, time: int) -> Bar | None:
+        """The first candle that opens after `time`."""
+        start = max(time + 1, self.first_time - frame.reach)
+        last = self._until_us // SECOND
+        window = max(4 * _DAY_SECONDS, 4 * frame.reach)
+        while start <= last:
+            found = self.between(frame, start, min(last, start + window - 1))
+            if found:
+                return found[0]
+            start += window
+            window *= 2
+        return None
+
+
+def last_kept_day(now_us: int) -> int:
+    """The last day whose single trades are no longer kept."""
+    return now_us // DAY - TRADES_KEPT_DAYS - 1
+
+
+def _chain(past: Iterable[Bar], live: Iterable[Bar]) -> Iterator[Bar]:
+    yield from past
+    yield from live

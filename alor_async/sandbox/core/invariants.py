@@ -1,0 +1,79 @@
+"""What must always be true of an exchange, looked at from outside its machinery."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from .accounts import Ledger
+from .broker import Broker
+from .directory import Directory
+from .enums import OrderStatus, Side
+from .market import InstrumentMarket
+from .orders import LiveOrder
+
+
+def find_violations(ledger: Ledger, directory: Directory, broker: Broker) -> list[str]:
+    """Everything that is wrong, in words; an empty list is a healthy exchange."""
+    wrong = ledger.check()
+    orders = [order for account in ledger for order in broker.matching.orders_of(account)]
+    for market in directory.open_markets:
+        wrong += _check_book(market, {order.number: order for order in orders})
+        wrong += _check_tape(market)
+    for order in orders:
+        wrong += _check_order(order)
+    for account in ledger:
+        wrong += [
+            f"stop {stop.number} is filled but has no order"
+            for stop in broker.stops.stops_of(account)
+            if stop.status is OrderStatus.FILLED and stop.child is None
+        ]
+    return wrong
+
+
+def _check_book(market: InstrumentMarket, orders: dict[int, LiveOrder]) -> list[str]:
+    """No crossed sides, no empty orders, and every resting order is the working order it claims to be."""
+    name, wrong = f"{market.terms.spec.symbol} on {market.board}", list[str]()
+    bid, ask = market.book.best(Side.BUY), market.book.best(Side.SELL)
+    if bid is not None and ask is not None and bid >= ask:
+        wrong.append(f"{name}: the book is crossed at {bid} over {ask}")
+    for side in Side:
+        resting = list(market.book.orders(side))
+        if sum(order.visible for order in resting) != market.book.visible_lots(side):
+            wrong.append(f"{name}: the {side.value} side miscounts its lots")
+        for entry in resting:
+            if not 0 < entry.visible <= entry.remaining:
+                wrong.append(f"{name}: order {entry.number} rests with {entry.visible} of {entry.remaining} lots")
+            order = orders.get(entry.number)
+            if entry.number > 0 and (order is None or order.resting is not entry or order.left != entry.remaining):
+                wrong.append(f"{name}: order {entry.number} in the book is not the one that is working")
+    return wrong
+
+
+def _check_tape(market: InstrumentMarket) -> list[str]:
+    """Trades have positive prices and quantities, and neither their numbers nor their times run backwards."""
+    name = market.terms.spec.symbol
+    tape = [market.reference, *market.live]
+    wrong = [f"{name}: trade {trade.trade_id} is empty" for trade in tape if trade.ticks <= 0 or trade.lots <= 0]
+    wrong += [
+        f"{name}: trade {second.trade_id} follows {first.trade_id}"
+        for first, second in pairwise(tape)
+        if second.trade_id <= first.trade_id or second.time_us < first.time_us
+    ]
+    return wrong
+
+
+def _check_order(order: LiveOrder) -> list[str]:
+    """Filled lots never exceed the order, equal its own trades, and agree with its status."""
+    number, lots = order.number, order.ticket.lots
+    wrong: list[str] = []
+    account = order.ticket.account
+    traded = sum(trade.lots for trade in (*account.trades, *account.past_trades) if trade.order_id == str(number))
+    if not 0 <= order.filled <= lots:
+        wrong.append(f"order {number}: {order.filled} of {lots} lots are filled")
+    if traded != order.filled:
+        wrong.append(f"order {number}: {order.filled} lots filled but {traded} traded")
+    if (order.filled == lots) != (order.status is OrderStatus.FILLED):
+        wrong.append(f"order {number}: {order.status.value} with {order.filled} of {lots} lots")
+    if order.is_working != (order.resting is not None):
+        wrong.append(f"order {number}: {order.status.value} but {'not ' if order.is_working else ''}in the book")
+    return wrong

@@ -1,0 +1,205 @@
+"""Orders as the engine keeps them: mutable, in ticks, lots and microseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .accounts import Account
+from .book import BookOrder
+from .clock import to_datetime
+from .entities import Iceberg, Order, StopOrder
+from .enums import Condition, OrderStatus, OrderType, Side, TimeInForce
+from .market import InstrumentMarket
+from .terms import Terms, to_money
+
+
+@dataclass(slots=True, kw_only=True)
+class Ticket:
+    """A checked wish to trade: what becomes an order. `ticks` is `None` for a market order."""
+
+    account: Account
+    market: InstrumentMarket
+    side: Side
+    lots: int
+    ticks: int | None
+    time_in_force: TimeInForce
+    comment: str | None = None
+    allow_margin: bool = False
+    iceberg_fixed: int = 0
+    iceberg_variance: int = 0
+
+    @property
+    def terms(self) -> Terms:
+        """The instrument's arithmetic."""
+        return self.market.terms
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class LiveOrder:
+    """A client's exchange order. `resting` is its place in the book while it has one; `paid` the money of its fills."""
+
+    number: int
+    ticket: Ticket
+    created_us: int
+    updated_us: int
+    expires_us: int
+    status: OrderStatus = OrderStatus.WORKING
+    filled: int = 0
+    paid: int = 0
+    resting: BookOrder | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """The instrument's arithmetic."""
+        return self.ticket.market.terms
+
+    @property
+    def side(self) -> Side:
+        """Buy or sell."""
+        return self.ticket.side
+
+    @property
+    def ticks(self) -> int:
+        """The limit price; 0 for a market order."""
+        return self.ticket.ticks or 0
+
+    @property
+    def left(self) -> int:
+        """Lots that are not filled."""
+        return self.ticket.lots - self.filled
+
+    @property
+    def open_units(self) -> int:
+        """Units that are not filled."""
+        return self.left * self.terms.lot
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it can still trade."""
+        return self.status is OrderStatus.WORKING
+
+    @property
+    def order_type(self) -> OrderType:
+        """Limit or market."""
+        return OrderType.MARKET if self.ticket.ticks is None else OrderType.LIMIT
+
+    def _iceberg(self) -> Iceberg | None:
+        ticket, lot = self.ticket, self.terms.lot
+        if not ticket.iceberg_fixed:
+            return None
+        shown = self.resting.visible if self.resting is not None else 0
+        peak = min(ticket.iceberg_fixed, self.left + self.filled)
+        filled = peak - shown if self.is_working and self.filled else 0
+        return Iceberg(ticket.iceberg_fixed, ticket.iceberg_variance, shown * lot, shown, filled * lot, filled)
+
+    def view(self) -> Order:
+        """The order as the outside sees it now."""
+        ticket, terms = self.ticket, self.terms
+        spec = terms.spec
+        units = ticket.lots * terms.lot
+        return Order(
+            order_id=str(self.number),
+            portfolio=ticket.account.info.portfolio,
+            symbol=spec.symbol,
+            exchange=spec.exchange,
+            board=ticket.market.board,
+            order_type=self.order_type,
+            side=ticket.side,
+            status=self.status,
+            time_in_force=ticket.time_in_force,
+            price=terms.price(self.ticks),
+            units=units,
+            lots=ticket.lots,
+            filled_units=self.filled * terms.lot,
+            filled_lots=self.filled,
+            created_at=to_datetime(self.created_us),
+            updated_at=to_datetime(self.updated_us),
+            expires_at=to_datetime(self.expires_us),
+            volume=None if ticket.ticks is None else to_money(terms.value(ticket.ticks, units)),
+            comment=ticket.comment,
+            iceberg=self._iceberg(),
+        )
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class LiveStop:
+    """A client's conditional order.
+
+    Attributes:
+        is_active: False while it is dormant, waiting for its bracket group.
+        armed_us: Since when the condition has held, while it must hold for `protecting_seconds`.
+        child: The exchange order it became.
+    """
+
+    number: int
+    ticket: Ticket
+    condition: Condition
+    trigger: int
+    created_us: int
+    expires_us: int
+    protecting_seconds: int | None
+    is_active: bool
+    status: OrderStatus = OrderStatus.WORKING
+    updated_us: int | None = None
+    error: str | None = None
+    armed_us: int | None = None
+    child: LiveOrder | None = None
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it can still fire."""
+        return self.status is OrderStatus.WORKING
+
+    @property
+    def order_type(self) -> OrderType:
+        """Stop or stop-limit."""
+        return OrderType.STOP if self.ticket.ticks is None else OrderType.STOP_LIMIT
+
+    def is_met_by(self, ticks: int) -> bool:
+        """Whether a market price meets the condition."""
+        match self.condition:
+            case Condition.MORE:
+                return ticks > self.trigger
+            case Condition.LESS:
+                return ticks < self.trigger
+            case Condition.MORE_OR_EQUAL:
+                return ticks >= self.trigger
+            case Condition.LESS_OR_EQUAL:
+                return ticks <= self.trigger
+
+    def view(self) -> StopOrder:
+        """The conditional order as the outside sees it now."""
+        ticket, terms, child = self.ticket, self.ticket.terms, self.child
+        spec = terms.spec
+        units = ticket.lots * terms.lot
+        filled = child.filled if child is not None else 0
+        fixed = ticket.iceberg_fixed
+        return StopOrder(
+            order_id=str(self.number),
+            exchange_order_id=str(child.number) if child is not None else None,
+            portfolio=ticket.account.info.portfolio,
+            symbol=spec.symbol,
+            exchange=spec.exchange,
+            board=ticket.market.board,
+            order_type=self.order_type,
+            side=ticket.side,
+            condition=self.condition,
+            status=self.status,
+            time_in_force=ticket.time_in_force,
+            stop_price=terms.price(self.trigger),
+            price=terms.price(ticket.ticks or 0),
+            average_price=terms.average_price(child.paid, filled * terms.lot) if child is not None else terms.price(0),
+            units=units,
+            lots=ticket.lots,
+            filled_units=filled * terms.lot,
+            filled_lots=filled,
+            created_at=to_datetime(self.created_us),
+            updated_at=None if self.updated_us is None else to_datetime(self.updated_us),
+            expires_at=to_datetime(self.expires_us),
+            volume=to_money(terms.value(ticket.ticks or self.trigger, units)),
+            comment=ticket.comment,
+            error=self.error,
+            iceberg=Iceberg(fixed, ticket.iceberg_variance, 0, 0, 0, 0) if fixed else None,
+            protecting_seconds=self.protecting_seconds,
+            is_active=self.is_active,
+        )

@@ -1,0 +1,169 @@
+"""Portfolios as the outside sees them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from .accounts import CURRENCY, Account, Holding
+from .broker import Broker
+from .clock import to_datetime
+from .directory import RISK_CATEGORY, Directory
+from .entities import CurrencyBuyingPower, FuturesRisk, PortfolioRisk, Position, Summary
+from .enums import Market, RiskStatus
+from .history import session_day
+from .terms import ratio, to_kopecks, to_money
+from .timeline import Timeline
+
+EXCHANGE = "MOEX"
+
+
+class Reports:
+    """Summaries, positions and risk, worked out when they are asked for."""
+
+    __slots__ = ("_broker", "_directory", "_timeline")
+
+    def __init__(self, broker: Broker, directory: Directory, timeline: Timeline) -> None:
+        """Report on a broker's accounts."""
+        self._broker = broker
+        self._directory = directory
+        self._timeline = timeline
+
+    # -- positions
+
+    def positions(self, account: Account, *, without_currency: bool) -> tuple[Position, ...]:
+        """Holdings in the order in which they were first bought, then the money."""
+        rows = [self._position(account, holding) for holding in account.holdings.values() if not holding.is_idle]
+        return tuple(rows) if without_currency else (*rows, _money_row(account))
+
+    def _position(self, account: Account, holding: Holding) -> Position:
+        terms, spec = holding.terms, holding.terms.spec
+        last, close = self._prices(holding)
+        worth = terms.value(last, holding.units)
+        settled = Decimal(holding.units - holding.unsettled)
+        units = Decimal(holding.units)
+        return Position(
+            portfolio=account.info.portfolio,
+            symbol=spec.symbol,
+            exchange=spec.exchange,
+            short_name=spec.short_name,
+            lot_size=terms.lot,
+            average_price=terms.average_price(holding.cost, holding.units),
+            units=units,
+            open_units=Decimal(holding.open_units),
+            units_t0=settled,
+            units_t1=units,
+            units_t2=units,
+            units_future=units,
+            volume=to_money(holding.cost),
+            current_volume=to_money(worth),
+            daily_unrealised_profit=to_money(holding.profit_today(last, close)),
+            unrealised_profit=to_money(worth - holding.cost),
+            is_currency=False,
+        )
+
+    def _prices(self, holding: Holding) -> tuple[int, int]:
+        """The last price and the one before the session; ticks."""
+        market = self._directory.market(holding.terms)
+        return market.last().ticks, market.previous_close(session_day(self._timeline.now_us))
+
+    def _profit_today(self, account: Account) -> int:
+        gained = sum(holding.profit_today(*self._prices(holding)) for holding in account.holdings.values())
+        return gained - account.fees
+
+    # -- the portfolio
+
+    def summary(self, account: Account) -> Summary:
+        """A portfolio in a few numbers."""
+        working = self._broker.matching.working_of(account)
+        figures = self._broker.risk.figures(account, working)
+        power = to_kopecks(self._broker.risk.buying_power(account, working))
+        profit = self._profit_today(account)
+        worth = figures.value + (figures.variation if account.info.market is Market.DERIVATIVES else 0)
+        return Summary(
+            buying_power_at_morning=to_kopecks(account.open_cash),
+            buying_power=power,
+            profit=to_kopecks(profit),
+            profit_rate=ratio(profit * 100, worth - profit),
+            portfolio_evaluation=to_kopecks(figures.liquid),
+            portfolio_liquidation_value=to_kopecks(figures.value),
+            initial_margin=to_kopecks(figures.margin),
+            corrected_margin=to_kopecks(figures.blocked),
+            risk_before_force_position_closing=to_kopecks(
+                figures.value - self._broker.risk.minimal_margin(figures.margin)
+            ),
+            commission=None if account.info.market is Market.DERIVATIVES else to_kopecks(account.fees),
+            buying_power_by_currency=(CurrencyBuyingPower(CURRENCY, power),),
+        )
+
+    def risk(self, account: Account) -> PortfolioRisk:
+        """Margin of a portfolio."""
+        figures = self._broker.risk.figures(account, self._broker.matching.working_of(account))
+        initial = to_kopecks(figures.margin)
+        minimal = to_kopecks(self._broker.risk.minimal_margin(figures.margin))
+        value = to_kopecks(figures.value)
+        one, two = value - initial, value - minimal
+        status = RiskStatus.OK if one >= 0 else RiskStatus.DEMAND if two >= 0 else RiskStatus.TO_CLOSE
+        return PortfolioRisk(
+            portfolio=account.info.portfolio,
+            exchange=EXCHANGE,
+            portfolio_evaluation=to_kopecks(figures.liquid),
+            portfolio_liquidation_value=value,
+            initial_margin=initial,
+            minimal_margin=minimal,
+            corrected_margin=to_kopecks(figures.blocked),
+            risk_coverage_ratio_one=one,
+            risk_coverage_ratio_two=two,
+            risk_category_id=RISK_CATEGORY,
+            client_type=account.info.client_type,
+            has_forbidden_positions=False,
+            has_negative_quantity=any(holding.units < 0 for holding in account.holdings.values()),
+            risk_status=status,
+            calculated_at=to_datetime(self._timeline.now_us),
+        )
+
+    def futures_risk(self, account: Account) -> FuturesRisk:
+        """Money of a portfolio on the derivatives market."""
+        figures = self._broker.risk.figures(account, self._broker.matching.working_of(account))
+        amount = to_kopecks(account.cash + account.fees)
+        fee, blocked = to_kopecks(account.fees), to_kopecks(figures.blocked)
+        variation = to_kopecks(figures.variation)
+        interim = Decimal(0)
+        return FuturesRisk(
+            portfolio=account.info.portfolio,
+            money_free=amount + interim - blocked - fee,
+            money_blocked=blocked,
+            fee=fee,
+            money_old=to_kopecks(account.open_cash),
+            money_amount=amount,
+            money_pledge_amount=Decimal(0),
+            vm_intermediate_clearing=interim,
+            vm_current_positions=variation,
+            variation_margin=variation + interim,
+            indicative_variation_margin=variation + interim,
+            net_option_value=Decimal(0),
+            position_risk=to_kopecks(figures.margin),
+            is_limits_set=False,
+        )
+
+
+def _money_row(account: Account) -> Position:
+    cash, settled = to_money(account.cash), to_money(account.cash - account.unsettled_cash)
+    return Position(
+        portfolio=account.info.portfolio,
+        symbol=CURRENCY,
+        exchange=EXCHANGE,
+        short_name="Рубль",
+        lot_size=1,
+        average_price=Decimal(1),
+        units=cash,
+        open_units=to_money(account.open_cash),
+        units_t0=settled,
+        units_t1=cash,
+        units_t2=cash,
+        units_future=cash,
+        volume=cash,
+        current_volume=cash,
+        daily_unrealised_profit=Decimal(0),
+        unrealised_profit=Decimal(0),
+        is_currency=True,
+    )

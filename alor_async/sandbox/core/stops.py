@@ -1,0 +1,152 @@
+"""Conditional orders: they rest with the broker, block no money, and become exchange orders when the market gets there."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from .accounts import Account
+from .clock import SECOND
+from .commands import Rejected
+from .enums import Condition, OrderStatus
+from .history import Print
+from .journal import Journal
+from .market import InstrumentMarket
+from .orders import LiveOrder, LiveStop, Ticket
+from .timeline import Timeline
+
+FIRST_STOP = 8_939_400
+NEVER_US = 2_871_763_199 * SECOND  # 2060-12-31T23:59:59Z, the broker's word for "no end"
+
+Fire = Callable[[Ticket], "LiveOrder | Rejected"]
+
+
+class Stops:
+    """Every conditional order of the clients.
+
+    A condition is looked at when a trade happens on its market: a stop whose condition already holds when it is placed
+    waits for the next trade.
+
+    Attributes:
+        ended: Stops that have ended and that nobody has reacted to yet.
+    """
+
+    def __init__(self, fire: Fire, journal: Journal, timeline: Timeline) -> None:
+        """Start with none; `fire` checks and places the exchange order of one."""
+        self._fire = fire
+        self._journal = journal
+        self._timeline = timeline
+        self._stops: dict[int, LiveStop] = {}
+        self._waiting: dict[InstrumentMarket, dict[int, LiveStop]] = {}
+        self._number = FIRST_STOP
+        self.ended: deque[LiveStop] = deque()
+
+    # -- looking
+
+    def stops_of(self, account: Account) -> list[LiveStop]:
+        """The conditional orders of an account, oldest first."""
+        return [stop for stop in self._stops.values() if stop.ticket.account is account]
+
+    def working_of(self, account: Account) -> list[LiveStop]:
+        """Those that can still fire."""
+        return [stop for stop in self.stops_of(account) if stop.is_working]
+
+    def find(self, account: Account, order_id: str) -> LiveStop | None:
+        """A conditional order by its number, if it is the account's."""
+        stop = self._stops.get(int(order_id)) if order_id.isascii() and order_id.isdigit() else None
+        return stop if stop is not None and stop.ticket.account is account else None
+
+    # -- the life of a stop
+
+    def place(
+        self,
+        ticket: Ticket,
+        condition: Condition,
+        trigger: int,
+        *,
+        ends_at: int = 0,
+        protecting_seconds: int | None = None,
+        activate: bool = True,
+    ) -> LiveStop:
+        """Take a conditional order. `ends_at` is unix seconds, 0 means no end."""
+        now = self._timeline.now_us
+        self._number += 1
+        stop = LiveStop(
+            number=self._number,
+            ticket=ticket,
+            condition=condition,
+            trigger=trigger,
+            created_us=now,
+            expires_us=min(ends_at * SECOND, NEVER_US) if ends_at else NEVER_US,
+            protecting_seconds=protecting_seconds,
+            is_active=activate,
+        )
+        self._stops[stop.number] = stop
+        self._waiting.setdefault(ticket.market, {})[stop.number] = stop
+        self._journal.record(now, "stop_accepted", stop=stop.view())
+        if ends_at:
+            self._timeline.at(stop.expires_us, lambda: self._expire(stop))
+        return stop
+
+    def cancel(self, stop: LiveStop) -> None:
+        """End a conditional order that has not fired."""
+        self._end(stop, OrderStatus.CANCELED)
+
+    def activate(self, stop: LiveStop) -> None:
+        """Wake a dormant one; the next trade may fire it."""
+        stop.is_active = True
+        stop.updated_us = self._timeline.now_us
+        self._journal.record(stop.updated_us, "stop_activated", order_id=str(stop.number))
+
+    def _expire(self, stop: LiveStop) -> None:
+        if stop.is_working:
+            self.cancel(stop)
+
+    def _end(self, stop: LiveStop, status: OrderStatus) -> None:
+        stop.status = status
+        stop.updated_us = self._timeline.now_us
+        del self._waiting[stop.ticket.market][stop.number]
+        self._journal.record(
+            stop.updated_us,
+            f"stop_{status.value}",
+            order_id=str(stop.number),
+            exchange_order_id=str(stop.child.number) if stop.child is not None else None,
+            error=stop.error,
+        )
+        self.ended.append(stop)
+
+    def forget_ended(self) -> None:
+        """Begin a new session: stops that ended in the last one are no longer listed."""
+        self._stops = {number: stop for number, stop in self._stops.items() if stop.is_working}
+
+    # -- the market moves
+
+    def see(self, market: InstrumentMarket, trade: Print) -> None:
+        """Look at the conditions of a market after a trade."""
+        for stop in list(self._waiting.get(market, {}).values()):
+            if stop.is_active and stop.is_working:
+                self._see(stop, trade)
+
+    def _see(self, stop: LiveStop, trade: Print) -> None:
+        if not stop.is_met_by(trade.ticks):
+            stop.armed_us = None
+        elif not stop.protecting_seconds:
+            self._trigger(stop)
+        elif stop.armed_us is None:
+            armed_us = stop.armed_us = trade.time_us
+            self._timeline.at(armed_us + stop.protecting_seconds * SECOND, lambda: self._protected(stop, armed_us))
+
+    def _protected(self, stop: LiveStop, armed_us: int) -> None:
+        """The protection time is over: fire if the condition has held since it was armed."""
+        if stop.is_working and stop.armed_us == armed_us:
+            self._trigger(stop)
+
+    def _trigger(self, stop: LiveStop) -> None:
+        """Turn a stop into an exchange order, which may itself be refused."""
+        result = self._fire(stop.ticket)
+        if isinstance(result, Rejected):
+            stop.error = result.message
+            self._end(stop, OrderStatus.REJECTED)
+        else:
+            stop.child = result
+            self._end(stop, OrderStatus.FILLED)

@@ -1,0 +1,48 @@
+"""What the exchange must do later: a queue of moments, and the time while they are lived through."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from .clock import ExchangeClock
+
+
+class Timeline:
+    """Exchange time as the engine lives it.
+
+    Everything that is due by the clock happens at its own moment, in order, before the present begins; so what comes of
+    it does not depend on when anybody looked.
+
+    Attributes:
+        settle: Called after every action, so that what it set off is done with at its own moment.
+    """
+
+    __slots__ = ("_clock", "_due", "_number", "now_us", "opened_us", "settle")
+
+    def __init__(self, clock: ExchangeClock) -> None:
+        """Begin now."""
+        self._clock = clock
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._number = 0
+        self.opened_us = self.now_us = clock.now_us()
+        self.settle: Callable[[], None] = _nothing
+
+    def at(self, time_us: int, action: Callable[[], None]) -> None:
+        """Do something at a moment; what is already past happens at the next `advance`."""
+        self._number += 1
+        heapq.heappush(self._due, (time_us, self._number, action))
+
+    def advance(self) -> None:
+        """Live through everything that is due, up to the clock."""
+        target = self._clock.now_us()
+        while self._due and self._due[0][0] <= target:
+            time_us, _, action = heapq.heappop(self._due)
+            self.now_us = max(self.now_us, time_us)
+            action()
+            self.settle()
+        self.now_us = max(self.now_us, target)
+
+
+def _nothing() -> None:
+    """Settle nothing."""

@@ -30,6 +30,7 @@ def read_contract(document: Json) -> Contract:
     """Understand a document, or say where it cannot be understood."""
     schemas = Schemas(document)
     contract = Contract(schemas.objects, schemas.enums, read_operations(document, schemas))
+    _check_vocabulary(document)
     _refuse_unused(document)
     return contract
 
@@ -56,6 +57,30 @@ _StrictLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def _check_vocabulary(document: Json) -> None:
+    """Refuse an extension that the document does not explain, and an explanation of what does not occur."""
+    explained = set(Node(document.get("x-vocabulary"), "contract.x-vocabulary").raw)
+    used = dict(_extensions({key: value for key, value in document.items() if key != "x-vocabulary"}, "contract"))
+    for word, place in used.items():
+        if word not in explained:
+            raise CodegenError(place, f"`{word}` is not in x-vocabulary")
+    unused = sorted(explained - used.keys())
+    if unused:
+        raise CodegenError("contract.x-vocabulary", f"nothing uses `{unused[0]}`")
+
+
+def _extensions(value: object, place: str) -> Iterator[tuple[str, str]]:
+    if is_mapping(value):
+        for key, item in value.items():
+            if key.startswith("x-"):
+                yield key, place
+            else:
+                yield from _extensions(item, f"{place}.{key}")
+    elif is_list(value):
+        for index, item in enumerate(value):
+            yield from _extensions(item, f"{place}[{index}]")
 
 
 def _refuse_unused(document: Json) -> None:

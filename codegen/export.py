@@ -111,7 +111,7 @@ class _Export:
         spelled = [
             _Spelled(self._contract, format_, strict=self._closed, closed=closed).schema(schema) for format_ in formats
         ]
-        if len(spelled) == 1:
+        if all(one == spelled[0] for one in spelled):
             return spelled[0]
         return {
             "anyOf": [{"title": format_.capitalize(), **one} for format_, one in zip(formats, spelled, strict=True)]

@@ -129,7 +129,7 @@ class Schemas:
         ignored: list[Spelling] = []
         for attribute, child in node.node("properties").children():
             if child.maybe("x-unmodelled", str) is not None:
-                ignored.append(_spelling(child))
+                ignored.append(self._ignored(child))
                 continue
             fields.append(self._field(attribute, child, required=attribute in required))
         unknown = required - {field.name for field in fields}
@@ -139,6 +139,15 @@ class Schemas:
         node.ignore("additionalProperties", *CONSTRAINTS)
         node.done()
         return Schema(name, node.place, doc, module, usual, tuple(fields), tuple(ignored))
+
+    def _ignored(self, node: Node) -> Spelling:
+        """Read a property that is exported and has no attribute."""
+        self.type_of(node)
+        node.text("description")
+        spelling = _spelling(node)
+        node.ignore(*CONSTRAINTS)
+        node.done()
+        return spelling
 
     def _field(self, name: str, node: Node, *, required: bool) -> Field:
         if _ATTRIBUTE.fullmatch(name) is None or keyword.iskeyword(name):
@@ -159,6 +168,8 @@ class Schemas:
         node.done()
         if required and (nullable or field.only_for or field.wire.formats != FORMATS):
             raise node.fail("a required field is never null and always there, in every format")
+        if any(field.wire[format_] is None for format_, _ in field.alternates):
+            raise CodegenError(node.at("x-alternates"), "the field does not stand in that format")
         if field.zoneless and type_ is not Scalar.TIME:
             raise CodegenError(node.at("x-zoneless"), "only a time can be zone-less")
         return field
@@ -210,10 +221,11 @@ def _spelling(node: Node) -> Spelling:
     """Read `x-wire`: one text for all formats, or a mapping that leaves out the formats without the field."""
     raw = node.take("x-wire", object)
     if isinstance(raw, str):
-        return Spelling(raw, raw, raw)
-    wire = Node(raw, node.at("x-wire"))
-    spelling = Spelling(*(wire.maybe(format_, str) for format_ in FORMATS))
-    wire.done()
+        spelling = Spelling(raw, raw, raw)
+    else:
+        wire = Node(raw, node.at("x-wire"))
+        spelling = Spelling(*(wire.maybe(format_, str) for format_ in FORMATS))
+        wire.done()
     if not spelling.formats:
         raise CodegenError(node.at("x-wire"), "the field stands in no format")
     if any((spelling[format_] or "").startswith(ABSENT_PREFIX) for format_ in FORMATS):

@@ -7,7 +7,7 @@ keys, however short: such a field waits under a key that no server sends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from codegen.errors import CodegenError
@@ -78,6 +78,32 @@ class Spellings:
         """Give a class by its own name."""
         return self._by_name[name]
 
+    def alternates(self, schema: Schema, format_: Format) -> tuple[tuple[str, str], ...]:
+        """Give other keys with the keys that they stand for, in an object and in those inside it.
+
+        Raises:
+            CodegenError: Another key means something of its own in such an answer; it cannot be taken for this one.
+        """
+        inside = tuple(self._inside(schema))
+        own = {key for one in inside for key in _keys(one, format_, alternates=False)}
+        pairs = {
+            (other, str(field.wire[format_]))
+            for one in inside
+            for field in one.fields
+            for where, other in field.alternates
+            if where is format_
+        }
+        clash = sorted(other for other, _ in pairs if other in own)
+        if clash:
+            raise CodegenError(schema.place, f"the alternate `{clash[0]}` is a key of its own in {format_}")
+        return tuple(sorted(pairs))
+
+    def _inside(self, schema: Schema) -> Iterator[Schema]:
+        yield schema
+        for field in schema.fields:
+            for name in schema_names(field.type):
+                yield from self._inside(self._by_name[name].schema)
+
     def _add(self, schema: Schema) -> None:
         public = self._fields(schema, schema.usual, variant=False)
         groups: dict[tuple[WireField, ...], list[Format]] = {public: []}
@@ -140,11 +166,12 @@ def _absent(field: Field) -> str:
     return ABSENT_PREFIX + field.name
 
 
-def _keys(schema: Schema, format_: Format) -> set[str]:
+def _keys(schema: Schema, format_: Format, *, alternates: bool = True) -> set[str]:
     """Give every key that an object has in a format, modelled or not."""
     keys = {field.wire[format_] for field in schema.fields}
     keys |= {ignored[format_] for ignored in schema.ignored}
-    keys |= {key for field in schema.fields for other, key in field.alternates if other is format_}
+    if alternates:
+        keys |= {key for field in schema.fields for other, key in field.alternates if other is format_}
     return {key for key in keys if key is not None}
 
 

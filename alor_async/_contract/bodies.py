@@ -37,7 +37,7 @@ class InstrumentKey(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     symbol: str
     """Ticker."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     board: str | None = field(default=None, name="instrumentGroup")
     """Board (trading mode). The primary board when it is left out."""
 
@@ -46,7 +46,7 @@ class OrderOwner(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     """On whose account an order is placed."""
 
     portfolio: str
-    """Portfolio."""
+    """Portfolio it belongs to."""
 
 
 class MarketOrderBody(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -96,7 +96,7 @@ class LimitOrderBody(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     needs it.
     """
     iceberg_lots: int | None = field(default=None, name="icebergFixed")
-    """Constant visible part of an iceberg order; lots. Collateral is blocked for the whole order."""
+    """Constant visible part of an iceberg order; lots. The whole order is covered by collateral all the same."""
     iceberg_variance_percent: int | None = field(default=None, name="icebergVariance")
     """Amplitude of the random addition to the visible part; percent of it. Derivatives only."""
 
@@ -127,7 +127,7 @@ class LimitOrderReplacementBody(Struct, frozen=True, kw_only=True, omit_defaults
     needs it.
     """
     iceberg_lots: int | None = field(default=None, name="icebergFixed")
-    """Constant visible part of an iceberg order; lots. Collateral is blocked for the whole order."""
+    """Constant visible part of an iceberg order; lots. The whole order is covered by collateral all the same."""
 
 
 class StopOrderBody(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -193,7 +193,7 @@ class StopLimitOrderBody(Struct, frozen=True, kw_only=True, omit_defaults=True, 
     needs it.
     """
     iceberg_lots: int | None = field(default=None, name="icebergFixed")
-    """Constant visible part of an iceberg order; lots. Collateral is blocked for the whole order."""
+    """Constant visible part of an iceberg order; lots. The whole order is covered by collateral all the same."""
     iceberg_variance_percent: int | None = field(default=None, name="icebergVariance")
     """Amplitude of the random addition to the visible part; percent of it. Derivatives only."""
     protecting_seconds: int | None = field(default=None, name="protectingSeconds")
@@ -235,7 +235,7 @@ class StopLimitOrderReplacementBody(Struct, frozen=True, kw_only=True, omit_defa
     needs it.
     """
     iceberg_lots: int | None = field(default=None, name="icebergFixed")
-    """Constant visible part of an iceberg order; lots. Collateral is blocked for the whole order."""
+    """Constant visible part of an iceberg order; lots. The whole order is covered by collateral all the same."""
     protecting_seconds: int | None = field(default=None, name="protectingSeconds")
     """How long the condition must hold before it fires; seconds."""
     comment: str | None = None
@@ -248,11 +248,11 @@ class OrderEstimateBody(Struct, frozen=True, kw_only=True, omit_defaults=True, g
     """An order to estimate. Either lots or a budget; without a price the market price is taken."""
 
     portfolio: str
-    """Portfolio."""
+    """Portfolio it belongs to."""
     symbol: str = field(name="ticker")
     """Ticker."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     price: Decimal | None = None
     """Price, in the quote currency of the instrument (percent of face value for bonds, points for futures)."""
     lots: int | None = field(default=None, name="lotQuantity")
@@ -260,7 +260,7 @@ class OrderEstimateBody(Struct, frozen=True, kw_only=True, omit_defaults=True, g
     budget: Decimal | None = None
     """Money to spend on buying; no more than the cash at hand counts."""
     board: str | None = None
-    """Board (trading mode)."""
+    """Board (trading mode), such as TQBR."""
     include_limit_orders: bool | None = field(default=None, name="includeLimitOrders")
     """Whether working limit orders count."""
 
@@ -271,7 +271,7 @@ class OrderGroupItem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     portfolio: str
     """Portfolio of the order."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange of the order."""
     order_id: str = field(name="orderId")
     """Number of the order, or of the conditional order."""
     order_type: GroupedOrderType = field(name="type")

@@ -66,9 +66,9 @@ class Summary(Model, frozen=True, kw_only=True, gc=False):
     profit_rate: Decimal | None = field(default=None, name="profitRate")
     """Profit of today; percent."""
     portfolio_evaluation: Decimal | None = field(default=None, name="portfolioEvaluation")
-    """Value of the liquid part of the portfolio; money."""
+    """What the liquid holdings are worth; money."""
     portfolio_liquidation_value: Decimal | None = field(default=None, name="portfolioLiquidationValue")
-    """Value of the whole portfolio; money."""
+    """What all holdings are worth; money."""
     initial_margin: Decimal | None = field(default=None, name="initialMargin")
     """Initial margin; money."""
     corrected_margin: Decimal | None = field(default=None, name="correctedMargin")
@@ -86,7 +86,7 @@ class Summary(Model, frozen=True, kw_only=True, gc=False):
 class Position(Model, frozen=True, kw_only=True, gc=False):
     """What a portfolio holds of one instrument, or of one currency.
 
-    Positions closed today stay in the list with zero.
+    One that was closed today is still listed, with zero.
 
     Never None: symbol, portfolio, exchange, units. Simple and Heavy only: lots_t0, lots_t1, lots_t2, lots_future,
     open_lots, lots.
@@ -103,9 +103,9 @@ class Position(Model, frozen=True, kw_only=True, gc=False):
     broker_symbol: str | None = field(default=None, name="brokerSymbol")
     """Exchange and ticker with a colon between them."""
     portfolio: str
-    """Portfolio."""
+    """Portfolio it belongs to."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     average_price: Decimal | None = field(default=None, name="avgPrice")
     """Average price of the position; price units."""
     units: Decimal = field(name="qtyUnits")
@@ -154,19 +154,21 @@ class Position(Model, frozen=True, kw_only=True, gc=False):
 class PortfolioRisk(Model, frozen=True, kw_only=True, gc=False):
     """Margin of a portfolio on the stock and currency markets, and how well it is covered.
 
+    The broker calls it risk.
+
     Never None: portfolio.
 
     Contract: schema `PortfolioRisk`; the class itself carries the keys of Heavy.
     """
 
     portfolio: str
-    """Portfolio."""
+    """Portfolio it belongs to."""
     exchange: Exchange | None = None
-    """Exchange."""
+    """Exchange that the figures are for."""
     portfolio_evaluation: Decimal | None = field(default=None, name="portfolioEvaluation")
-    """Value of the liquid part of the portfolio; money."""
+    """What the liquid holdings are worth; money."""
     portfolio_liquidation_value: Decimal | None = field(default=None, name="portfolioLiquidationValue")
-    """Value of the whole portfolio; money."""
+    """What all holdings are worth; money."""
     initial_margin: Decimal | None = field(default=None, name="initialMargin")
     """Initial margin; money."""
     minimal_margin: Decimal | None = field(default=None, name="minimalMargin")
@@ -194,13 +196,15 @@ class PortfolioRisk(Model, frozen=True, kw_only=True, gc=False):
 class FuturesRisk(Model, frozen=True, kw_only=True, gc=False):
     """Money and margin of a portfolio on the derivatives market.
 
+    The broker calls it fortsrisk, and SpectraRisks on the socket.
+
     Never None: portfolio. Simple and Heavy only: variation_margin.
 
     Contract: schema `FuturesRisk`; the class itself carries the keys of Heavy.
     """
 
     portfolio: str
-    """Portfolio."""
+    """Portfolio it belongs to."""
     money_free: Decimal | None = field(default=None, name="moneyFree")
     """Free for new positions; rubles."""
     money_blocked: Decimal | None = field(default=None, name="moneyBlocked")
@@ -214,7 +218,7 @@ class FuturesRisk(Model, frozen=True, kw_only=True, gc=False):
     money_pledge_amount: Decimal | None = field(default=None, name="moneyPledgeAmount")
     """Discounted value of the pledges; rubles."""
     cleared_variation_margin: Decimal | None = field(default=None, name="vmInterCl")
-    """Variation margin settled at the intermediate clearing; rubles."""
+    """Variation margin that the midday clearing has settled; rubles."""
     position_variation_margin: Decimal | None = field(default=None, name="vmCurrentPositions")
     """Variation margin of the positions held now; rubles."""
     variation_margin: Decimal | None = field(default=None, name="varMargin")
@@ -264,13 +268,13 @@ class Order(Model, frozen=True, kw_only=True, gc=False):
     symbol: str
     """Ticker."""
     board: str | None = None
-    """Board (trading mode)."""
+    """Board (trading mode), such as TQBR."""
     broker_symbol: str | None = field(default=None, name="brokerSymbol")
     """Exchange and ticker with a colon between them."""
     portfolio: str
-    """Portfolio."""
+    """Portfolio it belongs to."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     comment: str | None = None
     """The user's own remark, at most 100 characters. Null when there is none."""
     order_type: OrderType | None = field(default=None, name="type")
@@ -284,11 +288,11 @@ class Order(Model, frozen=True, kw_only=True, gc=False):
     updated_at: UtcTime | None = field(default=None, name="updateTime")
     """When its status last changed. Null while it has not."""
     expires_at: ZonelessTime | None = field(default=None, name="endTime")
-    """Until when it lives. A conditional order without an end shows a date far ahead."""
+    """Until when it lives."""
     units: int | None = field(default=None, name="qtyUnits")
-    """Size; units."""
+    """Size of the order; units."""
     lots: int = field(name="qtyBatch")
-    """Size; lots."""
+    """Size of the order; lots."""
     filled_units: int | None = field(default=None, name="filledQtyUnits")
     """Executed so far; units."""
     filled_lots: int = field(name="filledQtyBatch")
@@ -315,7 +319,7 @@ class Order(Model, frozen=True, kw_only=True, gc=False):
 
 
 class StopOrder(Model, frozen=True, kw_only=True, gc=False):
-    """A conditional order: it lives at the broker and sends one exchange order when it fires.
+    """A conditional order: it lives at the broker, unseen by the exchange, and sends one exchange order when it fires.
 
     Never None: order_id, symbol, portfolio, exchange, side, status, lots, trigger_price.
 
@@ -331,13 +335,13 @@ class StopOrder(Model, frozen=True, kw_only=True, gc=False):
     broker_symbol: str | None = field(default=None, name="brokerSymbol")
     """Exchange and ticker with a colon between them."""
     portfolio: str
-    """Portfolio."""
+    """Portfolio it belongs to."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     comment: str | None = None
     """The user's own remark, at most 100 characters. Null when there is none."""
     board: str | None = None
-    """Board (trading mode)."""
+    """Board (trading mode), such as TQBR."""
     order_type: StopOrderType | None = field(default=None, name="type")
     """Stop or stop-limit."""
     side: Side
@@ -351,13 +355,13 @@ class StopOrder(Model, frozen=True, kw_only=True, gc=False):
     updated_at: UtcTime | None = field(default=None, name="updateTime")
     """When its status last changed. Null while it has not."""
     expires_at: UtcTime | None = field(default=None, name="endTime")
-    """Until when it lives. A conditional order without an end shows a date far ahead."""
+    """Until when it lives. Without an end, a date far ahead."""
     error: str | None = None
     """Why it failed. Null otherwise."""
     units: int | None = field(default=None, name="qtyUnits")
-    """Size; units."""
+    """Size of the order; units."""
     lots: int = field(name="qtyBatch")
-    """Size; lots."""
+    """Size of the order; lots."""
     filled_units: int | None = field(default=None, name="filledQtyUnits")
     """Executed so far; units."""
     filled_lots: int | None = field(default=None, name="filledQtyBatch")
@@ -412,7 +416,7 @@ class RepoDetails(Model, frozen=True, kw_only=True, gc=False):
 
 
 class Trade(Model, frozen=True, kw_only=True, gc=False):
-    """A trade of the user.
+    """A trade of the user's own.
 
     Never None: trade_id, symbol, exchange, units, price, side. Heavy only: short_name, currency, settles_at.
 
@@ -432,17 +436,19 @@ class Trade(Model, frozen=True, kw_only=True, gc=False):
     broker_symbol: str | None = field(default=None, name="brokerSymbol")
     """Exchange and ticker with a colon between them."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     traded_at: UtcTime | None = field(default=None, name="date")
     """When it was made."""
     board: str | None = None
-    """Board (trading mode)."""
+    """Board (trading mode), such as TQBR."""
     units: int = field(name="qtyUnits")
-    """Size; units."""
+    """Size of the trade; units."""
     lots: int | None = field(default=None, name="qtyBatch")
-    """Size; lots."""
+    """Size of the trade; lots."""
     price: Decimal
-    """Price, in the quote currency of the instrument (percent of face value for bonds, points for futures)."""
+    """Price of the trade, in the quote currency of the instrument (percent of face value for bonds, points for
+    futures).
+    """
     currency: str | None = None
     """Settlement currency. Heavy only."""
     accrued_interest: Decimal | None = field(default=None, name="accruedInt")

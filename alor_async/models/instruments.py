@@ -17,7 +17,7 @@ __all__ = ["CurrencyPair", "Instrument", "RiskRate", "RiskRatePage"]
 class Instrument(Model, frozen=True, kw_only=True, gc=False):
     """What is traded: its identity, its price steps, its limits and margins.
 
-    From the lists and the card of an instrument.
+    The broker calls it a security.
 
     Never None: symbol, exchange. Simple and Heavy only: market. Heavy only: price_decimals, shares_issued,
     initial_margin_low_risk_long, initial_margin_low_risk_short, initial_margin_standard_risk_long,
@@ -39,7 +39,7 @@ class Instrument(Model, frozen=True, kw_only=True, gc=False):
     description: str | None = None
     """Description in Russian; for derivatives, the short code of the exchange."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     market: Market | None = None
     """Segment of the exchange. Simple and Heavy only."""
     kind: str | None = field(default=None, name="type")
@@ -181,7 +181,7 @@ class RiskRate(Model, frozen=True, kw_only=True, gc=False):
     symbol: str = field(name="instrument")
     """Ticker."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     risk_category_id: int | None = field(default=None, name="riskCategoryId")
     """Risk category of the client."""
     security_risk_category_id: Decimal | None = field(default=None, name="securityRiskCategoryId")

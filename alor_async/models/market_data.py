@@ -27,7 +27,7 @@ class Quote(Model, frozen=True, kw_only=True, gc=False):
     symbol: str
     """Ticker."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     description: str | None = None
     """Short description; for derivatives, the short code of the exchange."""
     currency: str | None = None
@@ -111,7 +111,7 @@ class FuturesQuote(Model, frozen=True, kw_only=True, gc=False):
     symbol: str
     """Code of the contract with its month, such as SBRF-6.26."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     description: str | None = None
     """Short code of the exchange, such as SRM6."""
     currency: str | None = None
@@ -225,6 +225,8 @@ class OrderBook(Model, frozen=True, kw_only=True, gc=False):
 class Candle(Model, frozen=True, kw_only=True, gc=False):
     """Prices and volume of one stretch of time.
 
+    The broker calls it a bar, and a list of them history.
+
     Never None: timestamp, close, open, high, low, volume.
 
     Contract: schema `Candle`; the class itself carries the keys of Heavy.
@@ -280,6 +282,8 @@ class CandlePage(Model, frozen=True, kw_only=True, gc=False):
 class MarketTrade(Model, frozen=True, kw_only=True, gc=False):
     """A trade at the exchange, whoever made it.
 
+    The broker calls the list alltrades.
+
     Never None: trade_id, symbol, lots, price, timestamp_ms. Simple and Heavy only: traded_at.
 
     Contract: schema `MarketTrade`; the class itself carries the keys of Heavy.
@@ -290,11 +294,13 @@ class MarketTrade(Model, frozen=True, kw_only=True, gc=False):
     symbol: str
     """Ticker, or the text [N/A] when it is not known."""
     board: str | None = None
-    """Board (trading mode)."""
+    """Board (trading mode), such as TQBR."""
     lots: int = field(name="qty")
-    """Size; lots."""
+    """Size of the trade; lots."""
     price: Decimal
-    """Price, in the quote currency of the instrument (percent of face value for bonds, points for futures)."""
+    """Price of the trade, in the quote currency of the instrument (percent of face value for bonds, points for
+    futures).
+    """
     traded_at: UtcTime | None = field(default=None, name="time")
     """When it was made. Simple and Heavy only."""
     timestamp_ms: int = field(name="timestamp")

@@ -23,11 +23,11 @@ class OrderEstimate(Model, frozen=True, kw_only=True, gc=False):
     """
 
     portfolio: str
-    """Portfolio."""
+    """Portfolio it belongs to."""
     symbol: str = field(name="ticker")
     """Ticker."""
     exchange: Exchange
-    """Exchange."""
+    """Exchange it is traded at."""
     lots_to_sell: Decimal | None = field(default=None, name="quantityToSell")
     """Could be sold with borrowed securities; lots."""
     lots_to_buy: Decimal | None = field(default=None, name="quantityToBuy")

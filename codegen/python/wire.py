@@ -134,7 +134,7 @@ def _shape(type_: Type, format_: Format, spellings: Spellings) -> str:
         keys = sorted(set(_time_keys(wire, format_, spellings)))
         if keys:
             arguments.append(f"zoneless={_tuple(keys)}")
-        alternates = sorted(set(_alternates(wire, format_, spellings)))
+        alternates = spellings.alternates(wire.schema, format_)
         if alternates:
             pairs = [_tuple(pair) for pair in alternates]
             arguments.append(f"alternates=({pairs[0]},)" if len(pairs) == 1 else f"alternates=({', '.join(pairs)})")
@@ -156,14 +156,6 @@ def _time_keys(wire: WireClass, format_: Format, spellings: Spellings) -> Iterat
             yield key
         for _, child in field.children:
             yield from _time_keys(spellings.named(child), format_, spellings)
-
-
-def _alternates(wire: WireClass, format_: Format, spellings: Spellings) -> Iterator[tuple[str, str]]:
-    """Yield other keys with the keys that they stand for."""
-    for field in wire.fields:
-        yield from ((other, field.key) for where, other in field.field.alternates if where is format_)
-        for _, child in field.children:
-            yield from _alternates(spellings.named(child), format_, spellings)
 
 
 def _tuple(items: Iterable[str]) -> str:

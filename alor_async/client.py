@@ -1,0 +1,249 @@
+"""`AsyncAlor`: one client, its wiring and its lifetime. What it does stands in `resources`."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Self
+
+import aiohttp
+
+from alor_async import _telemetry
+from alor_async._contract import operations
+from alor_async._http.session import Session
+from alor_async._http.transport import Transport
+from alor_async._orders.rest_wire import RestWire
+from alor_async._policy.clock import Clock
+from alor_async._tokens import AccessToken, Claims, TokenProvider
+from alor_async.auth.refresh import RefreshToken
+from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, Timeouts
+from alor_async.errors import AuthError, ClosedError, ConfigError
+from alor_async.resources.account import AccountResource
+from alor_async.resources.instruments import InstrumentsResource
+from alor_async.resources.market_data import MarketDataResource
+from alor_async.resources.order_groups import OrderGroupsResource
+from alor_async.resources.orders import OrdersResource
+from alor_async.resources.stop_orders import StopOrdersResource
+from alor_async.values import Portfolio
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from alor_async.resources._base import TimeoutLike
+
+__all__ = ["AsyncAlor"]
+
+_NAMED_ENVIRONMENTS: Final = {environment.name: environment for environment in (PRODUCTION, TEST)}
+
+
+class AsyncAlor:
+    """A client of the ALOR broker: one for a whole program, shared by all its tasks.
+
+    Use it as `async with AsyncAlor(...) as alor:`, or call `open()` and `close()`. Making one does no I/O, needs no
+    running loop, and reads no environment variable. It belongs to the loop in which it is opened.
+
+    Args:
+        auth: A refresh token, or a provider of access tokens. None for anonymous calls, which see data that is 15
+            minutes old: ask for that with `allow_delayed=True`.
+        environment: Where to talk to: `PRODUCTION` (real money), `TEST`, a sandbox's, or one of your own.
+        session: An aiohttp session to borrow connections from. Its connector is used and it is left open; its headers,
+            cookies, proxies, middlewares and trace configs are not used, so that the promises here hold.
+        timeouts: How long calls wait.
+        retries: How often calls are tried.
+        limits: How much is done at once.
+        allow_delayed: Allows anonymous calls.
+        ssl_context: How servers are checked, where the system's trust is not wanted. It must verify.
+        proxy: Address of an HTTP proxy. No proxy is read from the environment.
+        user_agent: Put before the library's own name.
+        tracer_provider: Where spans go; None for OpenTelemetry's global provider, if one is configured.
+        meter_provider: Where metrics go; None for OpenTelemetry's global provider, if one is configured.
+
+    Attributes:
+        instruments: What can be traded.
+        market_data: Quotes, order books, candles and trades of the market.
+        account: Portfolios, positions, money, risk, orders and own trades.
+        orders: Commands on exchange orders, and estimates.
+        stop_orders: Commands on conditional orders.
+        order_groups: Orders that the broker watches together.
+        environment: Where it talks to.
+
+    Raises:
+        ConfigError: A setting is wrong.
+    """
+
+    def __init__(
+        self,
+        auth: TokenProvider | str | None = None,
+        *,
+        environment: Environment,
+        session: aiohttp.ClientSession | None = None,
+        timeouts: Timeouts | None = None,
+        retries: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        allow_delayed: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        user_agent: str | None = None,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        _check_kinds(
+            environment=(environment, Environment),
+            timeouts=(timeouts, Timeouts),
+            retries=(retries, RetryPolicy),
+            limits=(limits, Limits),
+            session=(session, aiohttp.ClientSession),
+        )
+        self.environment = environment
+        self._auth = _provider(auth, allow_delayed=allow_delayed)
+        self._owns_auth = isinstance(auth, str)
+        self._clock = Clock()
+        self._providers = (tracer_provider, meter_provider)
+        self._transport = Transport(
+            clock=self._clock, borrowed=session, ssl_context=ssl_context, proxy=proxy, user_agent=user_agent
+        )
+        self._session = Session(
+            self._transport,
+            environment=environment,
+            auth=self._auth,
+            clock=self._clock,
+            timeouts=timeouts,
+            retries=retries,
+            limits=limits,
+        )
+        wire = RestWire(self._session)
+        self.instruments = InstrumentsResource(self._session)
+        self.market_data = MarketDataResource(self._session)
+        self.account = AccountResource(self._session)
+        self.orders = OrdersResource(wire, self._session)
+        self.stop_orders = StopOrdersResource(wire, self._session)
+        self.order_groups = OrderGroupsResource(self._session)
+
+    @classmethod
+    def from_env(cls, *, allow_delayed: bool = False, session: aiohttp.ClientSession | None = None) -> Self:
+        """Make a client from environment variables.
+
+        `ALOR_REFRESH_TOKEN` holds the refresh token; without it the client is anonymous. `ALOR_ENVIRONMENT` is
+        `production` or `test` and must be set.
+
+        Raises:
+            ConfigError: A variable is missing or wrong.
+        """
+        name = os.environ.get("ALOR_ENVIRONMENT", "")
+        environment = _NAMED_ENVIRONMENTS.get(name.lower())
+        if environment is None:
+            raise ConfigError("ALOR_ENVIRONMENT", f'must be "production" or "test", got {name!r:.40}')
+        token = os.environ.get("ALOR_REFRESH_TOKEN") or None
+        return cls(token, environment=environment, allow_delayed=allow_delayed, session=session)
+
+    def __repr__(self) -> str:
+        return f"<AsyncAlor {self.environment}>"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a client is not pickled: make one where it is used")
+
+    # Lifetime.
+
+    async def open(self) -> None:
+        """Get ready for calls. Nothing is connected and no token is fetched before the first one. Idempotent.
+
+        Raises:
+            ClosedError: The client was closed.
+            ConfigError: The token provider serves another environment already.
+        """
+        if self._transport.is_open:
+            return
+        telemetry = _telemetry.detect(*self._providers)
+        await self._transport.open(telemetry)
+        self._session.attach(telemetry)
+        bind = getattr(self._auth, "bind", None)
+        if bind is not None:
+            bind(self.environment, self._transport, self._clock, telemetry)
+
+    async def close(self) -> None:
+        """End it: calls under way end with an error, connections are closed. Takes at most two seconds. Idempotent.
+
+        A borrowed session stays open. A provider that was given stays usable by others.
+        """
+        await self._session.close()
+        release = getattr(self._auth, "release", None)
+        if release is not None:
+            await release(self._transport)
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # What belongs to no facade.
+
+    async def get_server_time(
+        self, *, timeout: TimeoutLike | None = None, retries: RetryPolicy | None = None
+    ) -> datetime:
+        """Get the broker's time, to the second; aware UTC. An anonymous client sees it 15 minutes late.
+
+        Args:
+            timeout: Seconds for the whole call, or all time-outs; None for the client's.
+            retries: How to retry; None for the client's.
+
+        Raises:
+            AuthError: No usable token; nothing was sent.
+            RequestError: The request failed.
+
+        Contract: GET /md/v2/time
+        """
+        seconds = await self._session.send(operations.GET_SERVER_TIME.request(), timeout, retries)
+        return datetime.fromtimestamp(seconds, UTC)
+
+    async def get_claims(self) -> Claims:
+        """Read what the access token says about its owner: login, portfolios, scopes, expiry.
+
+        Asks the token service when no valid token is at hand. The token's signature is not checked: the broker does.
+
+        Raises:
+            AuthError: The client is anonymous, or no usable token could be had.
+            ClosedError: The client is not open.
+        """
+        if not self._transport.is_open:
+            raise ClosedError("this client is not open: use `async with` or open()")
+        if self._auth is None:
+            raise AuthError("this client is anonymous: it has no token")
+        return AccessToken(await self._auth.get_token()).claims
+
+    async def list_portfolios(self) -> tuple[Portfolio, ...]:
+        """List the portfolios that the access token may use. The broker has no call for it: the token says it.
+
+        Raises:
+            AuthError: The client is anonymous, or no usable token could be had.
+            ClosedError: The client is not open.
+        """
+        return tuple(Portfolio(portfolio) for portfolio in (await self.get_claims()).portfolios)
+
+
+def _provider(auth: object, *, allow_delayed: bool) -> TokenProvider | None:
+    if auth is None:
+        if not allow_delayed:
+            raise ConfigError(
+                "auth", "is missing: without a token data is 15 minutes old; say allow_delayed=True to accept that"
+            )
+        return None
+    if isinstance(auth, str):
+        return RefreshToken(auth)
+    if isinstance(auth, TokenProvider):
+        return auth
+    raise ConfigError("auth", f"must be a refresh token or a TokenProvider, got {type(auth).__name__}")
+
+
+def _check_kinds(**settings: tuple[object, type]) -> None:
+    for name, (value, kind) in settings.items():
+        if not isinstance(value, kind) and (value is not None or name == "environment"):
+            raise ConfigError(name, f"must be {kind.__name__}, got {type(value).__name__}")

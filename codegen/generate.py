@@ -43,7 +43,9 @@ def generate(document: Json, root: Path) -> dict[str, str]:
         *operation_modules(contract),
     ]
     homes = {name: module.dotted for module in modules if not module.is_front_door for name in module.exports}
-    files = {module.path: _finished(module, homes, root) for module in modules}
+    files = formatted({module.path: _text(module, homes) for module in modules}, root)
+    for path, text in files.items():
+        _check_length(path, text)
     return {**files, EXPORTED: document_text(open_document(document))}
 
 
@@ -54,13 +56,14 @@ def owned_files(root: Path) -> list[Path]:
     return [path for path in found if path.relative_to(root).as_posix() not in _HAND_WRITTEN]
 
 
-def _finished(module: Module, homes: dict[str, str], root: Path) -> str:
-    needed = imports(module.code, {} if module.is_front_door else homes, own=module.exports)
-    text = formatted(module.path, source(module, needed), root)
+def _text(module: Module, homes: dict[str, str]) -> str:
+    return source(module, imports(module.code, {} if module.is_front_door else homes, own=module.exports))
+
+
+def _check_length(path: str, text: str) -> None:
     lines = text.count("\n")
     if lines > _MAX_LINES:
-        raise CodegenError(module.path, f"{lines} lines: split it by area, {_MAX_LINES} are the most that people read")
-    return text
+        raise CodegenError(path, f"{lines} lines: split it by area, {_MAX_LINES} are the most that people read")
 
 
 def _package() -> Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,19 +16,30 @@ __all__ = ["differences", "formatted", "stale_files", "write_files"]
 _HINT_LINES = 12
 
 
-def formatted(path: str, code: str, root: Path) -> str:
-    """Sort the imports of a module and format it, with the project's own settings.
+def formatted(modules: dict[str, str], root: Path) -> dict[str, str]:
+    """Sort the imports of modules and format them, with the project's own settings.
 
     Raises:
-        CodegenError: The code does not parse.
+        CodegenError: A module does not parse.
     """
-    for arguments in (["check", "--fix", "--select", "I", "--quiet"], ["format"]):
-        command = [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", path, "-"]
-        done = subprocess.run(command, input=code, capture_output=True, text=True, cwd=root, check=False)  # noqa: S603
-        if done.returncode:
-            raise CodegenError(path, f"ruff {arguments[0]} refused the generated code:\n{done.stderr.strip()}")
-        code = done.stdout
-    return code
+    with tempfile.TemporaryDirectory(prefix="codegen-") as name:
+        workshop = Path(name)
+        for path, code in modules.items():
+            (workshop / path).parent.mkdir(parents=True, exist_ok=True)
+            (workshop / path).write_text(code, encoding="utf-8")
+        # Named, because ruff knows a package of the project by its files, which need not be there yet.
+        ours = 'lint.isort.known-first-party = ["alor_async"]'
+        _ruff(workshop, "check", "--fix", "--select", "I", "--config", str(root / "pyproject.toml"), "--config", ours)
+        _ruff(workshop, "format", "--config", str(root / "pyproject.toml"))
+        return {path: (workshop / path).read_text(encoding="utf-8") for path in modules}
+
+
+def _ruff(workshop: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "ruff", *arguments, "--quiet", "--no-cache", "."]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=workshop, check=False)  # noqa: S603
+    if done.returncode:
+        said = (done.stderr + done.stdout).strip()
+        raise CodegenError("ruff", f"refused the generated code ({arguments[0]}):\n{said}")
 
 
 def write_files(root: Path, files: dict[str, str], owned: Iterable[Path]) -> list[str]:

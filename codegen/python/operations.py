@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codegen.errors import CodegenError
 from codegen.ir import Contract, Operation
 from codegen.python.rendering import Module, render
 from codegen.python.text import constant, sentence
@@ -27,6 +28,9 @@ _MIB = 1024 * 1024
 
 def operation_modules(contract: Contract) -> list[Module]:
     """Write the constants, a file for each facade, and their front door."""
+    for name, _ in _names(contract):
+        if _area(name) not in _TITLES:
+            raise CodegenError("paths", f"{name}: there is no facade `{_area(name)}`")
     modules: list[Module] = []
     for area, title in _TITLES.items():
         named = [(name, operation) for name, operation in _names(contract) if _area(name) == area]
@@ -48,8 +52,7 @@ def _names(contract: Contract) -> list[tuple[str, Operation]]:
 
 def _area(name: str) -> str:
     area, dot, _ = name.partition(".")
-    area = area if dot else _GENERAL
-    return area if area in _TITLES else ""
+    return area if dot else _GENERAL
 
 
 def _view(name: str, operation: Operation) -> dict[str, object]:
@@ -59,7 +62,7 @@ def _view(name: str, operation: Operation) -> dict[str, object]:
         "summary": sentence(operation.summary),
         "method": operation.method,
         "path": operation.path,
-        "answer": answer_constant(operation.answer),
+        "answer": answer_constant(operation),
         "parameters": operation.parameters,
         "settings": _settings(operation),
     }

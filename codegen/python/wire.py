@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from codegen.ir import FORMATS, Answer, Contract, Format, Many, Scalar, Schema, SchemaRef, Type, schema_names
+from codegen.errors import CodegenError
+from codegen.ir import FORMATS, Answer, Contract, Format, Many, Operation, Scalar, Schema, SchemaRef, Type, schema_names
 from codegen.python.models import annotation, declaration
 from codegen.python.publishing import Publishers
 from codegen.python.rendering import Module, render
@@ -53,7 +54,7 @@ def wire_modules(contract: Contract, spellings: Spellings) -> list[Module]:
             exports=("each", "single"),
         ),
     ]
-    answers = {answer_constant(operation.answer): operation.answer for operation in contract.operations}
+    answers = {answer_constant(operation): operation.answer for operation in contract.operations}
     for area in (*MODEL_MODULES, "answers", "plain"):
         schemas = [schema for schema in spellings.order if schema.module == area]
         own = {name: answer for name, answer in answers.items() if _area(answer, contract) == area}
@@ -63,9 +64,9 @@ def wire_modules(contract: Contract, spellings: Spellings) -> list[Module]:
     return modules
 
 
-def answer_constant(answer: Answer) -> str:
+def answer_constant(operation: Operation) -> str:
     """Name the shapes of an answer."""
-    match answer.type:
+    match operation.answer.type:
         case None:
             return "SUCCESS"
         case Many(SchemaRef(name)):
@@ -76,8 +77,8 @@ def answer_constant(answer: Answer) -> str:
             return f"{item.name}_LIST"
         case Scalar() as item:
             return item.name
-        case other:
-            raise NotImplementedError(f"no operation answers with {other}")
+        case _:
+            raise CodegenError(operation.name, "an answer must be an object, a plain value, or a list of those")
 
 
 def _area(answer: Answer, contract: Contract) -> str:

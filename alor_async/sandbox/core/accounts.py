@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .entities import OwnTrade, PortfolioInfo
-from .enums import Side
-from .terms import MICROS, Terms, round_to_kopeck
+from alor_async.sandbox.core.entities import OwnTrade, PortfolioInfo
+from alor_async.sandbox.core.enums import Side
+from alor_async.sandbox.core.terms import MICROS, Terms, round_to_kopeck
 
 CURRENCY = "RUB"
 COMMISSION_PER_MILLION = 500

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .enums import Side
+from alor_async.sandbox.core.enums import Side
 
 
 @dataclass(slots=True, eq=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .accounts import Account, Ledger
-from .checks import read_order, read_trigger, refuse_price
-from .commands import (
+from alor_async.sandbox.core.accounts import Account, Ledger
+from alor_async.sandbox.core.checks import read_order, read_trigger, refuse_price
+from alor_async.sandbox.core.commands import (
     Accepted,
     CancelAll,
     CancelOrder,
@@ -18,17 +18,17 @@ from .commands import (
     ReplaceOrder,
     ReplaceStop,
 )
-from .directory import Directory
-from .enums import ClientType, Side
-from .groups import Groups
-from .history import session_day, session_open_us
-from .journal import Journal
-from .market import InstrumentMarket
-from .matching import Matching
-from .orders import LiveOrder, Ticket
-from .risk import Intended, Risk
-from .stops import Stops
-from .timeline import Timeline
+from alor_async.sandbox.core.directory import Directory
+from alor_async.sandbox.core.enums import ClientType, Side
+from alor_async.sandbox.core.groups import Groups
+from alor_async.sandbox.core.history import session_day, session_open_us
+from alor_async.sandbox.core.journal import Journal
+from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.matching import Matching
+from alor_async.sandbox.core.orders import LiveOrder, Ticket
+from alor_async.sandbox.core.risk import Intended, Risk
+from alor_async.sandbox.core.stops import Stops
+from alor_async.sandbox.core.timeline import Timeline
 
 
 class UnknownPortfolio(LookupError):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from .clock import DAY, MINUTE, SECOND
-from .history import (
+from alor_async.sandbox.core.clock import DAY, MINUTE, SECOND
+from alor_async.sandbox.core.history import (
     TRADES_KEPT_DAYS,
     Bar,
     History,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from .entities import Collateral, CurrencyPair, InstrumentSpec
-from .enums import ClientType, Market
+from alor_async.sandbox.core.entities import Collateral, CurrencyPair, InstrumentSpec
+from alor_async.sandbox.core.enums import ClientType, Market
 
 EXCHANGE = "MOEX"
 STOCK_BOARDS = ("TQBR", "SMAL", "SPEQ")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from .accounts import Account
-from .commands import MAX_COMMENT, ErrorCode, PlaceOrder, PlaceStop, Rejected
-from .directory import Directory, UnknownInstrument
-from .enums import Market, TimeInForce
-from .market import InstrumentMarket
-from .orders import Ticket
-from .risk import MAX_LOTS
+from alor_async.sandbox.core.accounts import Account
+from alor_async.sandbox.core.commands import MAX_COMMENT, ErrorCode, PlaceOrder, PlaceStop, Rejected
+from alor_async.sandbox.core.directory import Directory, UnknownInstrument
+from alor_async.sandbox.core.enums import Market, TimeInForce
+from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.orders import Ticket
+from alor_async.sandbox.core.risk import MAX_LOTS
 
 MAX_PROTECTING_SECONDS = 300
 

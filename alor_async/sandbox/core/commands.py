@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import IntEnum
 from uuid import UUID
 
-from .enums import Condition, ExecutionPolicy, OrderType, Side, TimeInForce
+from alor_async.sandbox.core.enums import Condition, ExecutionPolicy, OrderType, Side, TimeInForce
 
 MAX_COMMENT = 100
 

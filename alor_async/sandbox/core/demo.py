@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .accounts import Account, Ledger, commission
-from .clock import DAY, MINUTE
-from .directory import Directory
-from .entities import PortfolioInfo
-from .enums import ClientType, Market, Side, TimeInForce
-from .history import FIRST_MINUTE, is_weekday, session_day
-from .matching import FIRST_DERIVATIVE_ORDER, FIRST_ORDER, own_trade
-from .orders import Ticket
-from .terms import Terms, to_micros
+from alor_async.sandbox.core.accounts import Account, Ledger, commission
+from alor_async.sandbox.core.clock import DAY, MINUTE
+from alor_async.sandbox.core.directory import Directory
+from alor_async.sandbox.core.entities import PortfolioInfo
+from alor_async.sandbox.core.enums import ClientType, Market, Side, TimeInForce
+from alor_async.sandbox.core.history import FIRST_MINUTE, is_weekday, session_day
+from alor_async.sandbox.core.matching import FIRST_DERIVATIVE_ORDER, FIRST_ORDER, own_trade
+from alor_async.sandbox.core.orders import Ticket
+from alor_async.sandbox.core.terms import Terms, to_micros
 
 LOGIN = "P039004"
 EXCHANGE = "MOEX"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .catalogue import currency_pairs
-from .entities import CurrencyPair, InstrumentSpec, RiskRate, RiskRatePage
-from .enums import Market
-from .history import History
-from .market import InstrumentMarket
-from .terms import Terms, ratio
+from alor_async.sandbox.core.catalogue import currency_pairs
+from alor_async.sandbox.core.entities import CurrencyPair, InstrumentSpec, RiskRate, RiskRatePage
+from alor_async.sandbox.core.enums import Market
+from alor_async.sandbox.core.history import History
+from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.terms import Terms, ratio
 
 RISK_CATEGORY = 1
 _FIRST_RATE_ID = 65_400

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .accounts import Account, commission
-from .commands import EstimateOrder
-from .directory import Directory
-from .entities import OrderEstimate
-from .enums import Market, Side
-from .orders import LiveOrder
-from .risk import Risk
-from .terms import to_kopecks
+from alor_async.sandbox.core.accounts import Account, commission
+from alor_async.sandbox.core.commands import EstimateOrder
+from alor_async.sandbox.core.directory import Directory
+from alor_async.sandbox.core.entities import OrderEstimate
+from alor_async.sandbox.core.enums import Market, Side
+from alor_async.sandbox.core.orders import LiveOrder
+from alor_async.sandbox.core.risk import Risk
+from alor_async.sandbox.core.terms import to_kopecks
 
 
 class InvalidQuery(ValueError):

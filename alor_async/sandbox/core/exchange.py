@@ -13,11 +13,11 @@ from itertools import chain
 from typing import TypeVar
 from uuid import UUID
 
-from .accounts import Account, Ledger
-from .broker import Broker, UnknownPortfolio
-from .catalogue import default_instruments
-from .clock import SECOND, ExchangeClock, to_datetime
-from .commands import (
+from alor_async.sandbox.core.accounts import Account, Ledger
+from alor_async.sandbox.core.broker import Broker, UnknownPortfolio
+from alor_async.sandbox.core.catalogue import default_instruments
+from alor_async.sandbox.core.clock import ExchangeClock, to_datetime
+from alor_async.sandbox.core.commands import (
     CancelAll,
     CancelOrder,
     CommandResult,
@@ -32,17 +32,12 @@ from .commands import (
     ReplaceStop,
     UpdateGroup,
 )
-from .demo import CROWD, DEMO_PORTFOLIOS, EXCHANGE, LOGIN, open_portfolios
-from .directory import Directory, UnknownInstrument
-from .entities import (
-    BookSnapshot,
-    CandlePage,
-    CurrencyPair,
+from alor_async.sandbox.core.demo import CROWD, DEMO_PORTFOLIOS, EXCHANGE, LOGIN, open_portfolios
+from alor_async.sandbox.core.directory import Directory, UnknownInstrument
+from alor_async.sandbox.core.entities import (
     FuturesRisk,
-    Instrument,
     InstrumentSpec,
     MarketTrade,
-    MarketTradePage,
     Order,
     OrderEstimate,
     OrderGroup,
@@ -50,19 +45,17 @@ from .entities import (
     PortfolioInfo,
     PortfolioRisk,
     Position,
-    Quote,
-    RiskRatePage,
     StopOrder,
     Summary,
 )
-from .enums import Market, Side
-from .estimates import InvalidQuery, estimate
-from .invariants import find_violations
-from .journal import Journal
-from .market import DELAY_US, InstrumentMarket
-from .queries import candle_page, order_history, own_trades, session_trades, trade_history
-from .reports import Reports
-from .timeline import Timeline
+from alor_async.sandbox.core.enums import Market, Side
+from alor_async.sandbox.core.estimates import InvalidQuery, estimate
+from alor_async.sandbox.core.invariants import find_violations
+from alor_async.sandbox.core.journal import Journal
+from alor_async.sandbox.core.market_reads import MarketReads
+from alor_async.sandbox.core.queries import order_history, own_trades
+from alor_async.sandbox.core.reports import Reports
+from alor_async.sandbox.core.timeline import Timeline
 
 __all__ = ["Exchange", "InvalidQuery", "UnknownInstrument", "UnknownPortfolio"]
 
@@ -70,7 +63,7 @@ C = TypeVar("C")
 R = TypeVar("R")
 
 
-class Exchange:
+class Exchange(MarketReads):
     """An exchange with a broker in front of it.
 
     Reads raise `UnknownInstrument` or `UnknownPortfolio` for names that do not exist (HTTP 404); single objects that
@@ -93,11 +86,11 @@ class Exchange:
             seed: Everything random comes from it.
             instruments: Added to the default ones; one with the same symbol and board replaces the default.
         """
-        self._timeline = Timeline(clock)
-        opened_us = self._timeline.opened_us
+        timeline = Timeline(clock)
+        opened_us = timeline.opened_us
         self._journal = Journal()
         specs = (*default_instruments(to_datetime(opened_us).date()), *(instruments or ()))
-        self._directory = Directory(specs, opened_us=opened_us, seed=seed)
+        super().__init__(Directory(specs, opened_us=opened_us, seed=seed), timeline)
         self._ledger = Ledger(CROWD)
         open_portfolios(DEMO_PORTFOLIOS, self._ledger, self._directory, opened_us)
         self._broker = Broker(self._ledger, self._directory, self._journal, self._timeline, seed=seed)
@@ -105,14 +98,6 @@ class Exchange:
         self._journal.record(opened_us, "opened", seed=seed)
 
     # -- inside
-
-    def _moment(self, delayed: bool) -> int:
-        """The moment that a read shows; microseconds."""
-        self.advance()
-        return self._timeline.now_us - (DELAY_US if delayed else 0)
-
-    def _market(self, exchange: str, symbol: str, board: str | None = None) -> InstrumentMarket:
-        return self._directory.market(self._directory.find(exchange, symbol), board)
 
     def _account(self, portfolio: str) -> Account:
         self.advance()
@@ -123,10 +108,6 @@ class Exchange:
 
     def _isin(self, symbol: str) -> str | None:
         return self._directory.find(EXCHANGE, symbol).spec.isin
-
-    def _instruments(self, found: list[InstrumentMarket], limit: int | None, offset: int) -> tuple[Instrument, ...]:
-        chosen = found[offset : None if limit is None else offset + limit]
-        return tuple(market.instrument(self._timeline.now_us) for market in chosen)
 
     def _run(self, command: C, handle: Callable[[C], R]) -> R:
         """Run a command between two journal entries, and let everything react before the answer is given."""
@@ -153,187 +134,6 @@ class Exchange:
     def portfolios(self) -> tuple[PortfolioInfo, ...]:
         """The portfolios of the login: stocks, derivatives, currencies, united."""
         return tuple(account.info for account in self._ledger)
-
-    def now(self, *, delayed: bool = False) -> datetime:
-        """Exchange time, aware UTC."""
-        return to_datetime(self._moment(delayed))
-
-    def server_time(self, *, delayed: bool = False) -> int:
-        """Exchange time in unix seconds."""
-        return self._moment(delayed) // SECOND
-
-    # -- instruments
-
-    def search_instruments(
-        self,
-        query: str = "",
-        *,
-        exchange: str | None = None,
-        board: str | None = None,
-        sector: Market | None = None,
-        cfi_code: str | None = None,
-        include_non_base_boards: bool = False,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> tuple[Instrument, ...]:
-        """Find instruments whose symbol, name or ISIN contains `query`, the most traded first."""
-        self.advance()
-        found = self._directory.search(
-            query,
-            exchange=exchange,
-            board=board,
-            market=sector,
-            cfi_code=cfi_code,
-            all_boards=include_non_base_boards,
-        )
-        return self._instruments(found, limit, offset)
-
-    def list_instruments(
-        self,
-        exchange: str,
-        *,
-        market: Market | None = None,
-        include_non_base_boards: bool = False,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> tuple[Instrument, ...]:
-        """List the instruments of an exchange, the most traded first."""
-        self.advance()
-        found = self._directory.search(exchange=exchange, market=market, all_boards=include_non_base_boards)
-        return self._instruments(found, limit, offset)
-
-    def get_instrument(self, exchange: str, symbol: str, board: str | None = None) -> Instrument:
-        """One instrument on its primary board, or on `board`."""
-        self.advance()
-        return self._market(exchange, symbol, board).instrument(self._timeline.now_us)
-
-    def list_boards(self, exchange: str, symbol: str) -> tuple[str, ...]:
-        """The boards of an instrument, the primary one first."""
-        return self._directory.find(exchange, symbol).spec.all_boards
-
-    def list_currency_pairs(self) -> tuple[CurrencyPair, ...]:
-        """The pairs of the FX market."""
-        return self._directory.currency_pairs()
-
-    def list_risk_rates(
-        self,
-        *,
-        exchange: str | None = None,
-        ticker: str | None = None,
-        risk_category_id: int | None = None,
-        search: str | None = None,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> RiskRatePage:
-        """Margin rates per instrument and client category. `search` is a prefix of symbol or ISIN."""
-        return self._directory.risk_rates(
-            exchange=exchange,
-            ticker=ticker,
-            risk_category_id=risk_category_id,
-            search=search,
-            limit=limit,
-            offset=offset,
-        )
-
-    # -- market data
-
-    def get_quote(self, exchange: str, symbol: str, *, delayed: bool = False) -> Quote:
-        """The quotes of an instrument."""
-        return self._market(exchange, symbol).quote(self._moment(delayed))
-
-    def get_futures_quote(self, exchange: str, symbol: str) -> Quote:
-        """The quotes of the nearest future: `symbol` is a contract or its group (`Si`, `SBRF`)."""
-        self.advance()
-        return self._directory.market(self._directory.nearest_future(exchange, symbol)).quote(self._timeline.now_us)
-
-    def get_book(self, exchange: str, symbol: str, *, board: str | None = None, depth: int = 20) -> BookSnapshot:
-        """The best `depth` levels of both sides."""
-        self.advance()
-        return self._market(exchange, symbol, board).snapshot(depth, self._timeline.now_us)
-
-    def get_candles(
-        self,
-        exchange: str,
-        symbol: str,
-        timeframe: str,
-        *,
-        start: int,
-        end: int,
-        board: str | None = None,
-        count_back: int | None = None,
-        untraded: bool = False,
-        delayed: bool = False,
-    ) -> CandlePage:
-        """The candles that open in `[start, end]` (unix seconds, both included).
-
-        `timeframe` is seconds as text, or `D`, `W`, `M`, `Y`, with an optional factor (`2W`, `3M`). `count_back` moves
-        `start` back until the page holds this many candles, and is ignored when it already does. `untraded` matches the
-        symbol exactly; otherwise the short name of a future will do.
-
-        Raises:
-            InvalidQuery: The time frame cannot be read, or the range is upside down.
-        """
-        until_us = self._moment(delayed)
-        market = self._directory.market(self._directory.find(exchange, symbol, exactly=untraded), board)
-        return candle_page(market, timeframe, start, end, count_back, until_us)
-
-    def list_market_trades(
-        self,
-        exchange: str,
-        symbol: str,
-        *,
-        board: str | None = None,
-        start: int | None = None,
-        end: int | None = None,
-        from_id: int | None = None,
-        to_id: int | None = None,
-        lots_from: int | None = None,
-        lots_to: int | None = None,
-        price_from: Decimal | None = None,
-        price_to: Decimal | None = None,
-        side: Side | None = None,
-        descending: bool = False,
-        offset: int = 0,
-        limit: int | None = None,
-    ) -> tuple[MarketTrade, ...]:
-        """The market trades of the current session, oldest first unless `descending`. Bounds are included."""
-        self.advance()
-        return session_trades(
-            self._market(exchange, symbol, board),
-            self._timeline.now_us,
-            start=start,
-            end=end,
-            from_id=from_id,
-            to_id=to_id,
-            lots_from=lots_from,
-            lots_to=lots_to,
-            price_from=price_from,
-            price_to=price_to,
-            side=side,
-            descending=descending,
-            offset=offset,
-            limit=limit,
-        )
-
-    def list_market_trades_history(
-        self,
-        exchange: str,
-        symbol: str,
-        *,
-        start: int | None = None,
-        end: int | None = None,
-        limit: int,
-        offset: int = 0,
-        board: str | None = None,
-    ) -> MarketTradePage:
-        """The market trades of earlier days; they are kept for thirty days.
-
-        Raises:
-            InvalidQuery: A bound is not before today's midnight in Moscow, or `limit` is not in 1..50000.
-        """
-        self.advance()
-        market = self._market(exchange, symbol, board)
-        return trade_history(market, start, end, limit, offset, self._timeline.now_us)
 
     # -- portfolios
 
@@ -491,10 +291,6 @@ class Exchange:
         return self._run(command, self._broker.groups.delete)
 
     # -- the exchange itself
-
-    def advance(self) -> None:
-        """Bring everything up to the clock: expiries, protection times, a new session. Every call above does it."""
-        self._timeline.advance()
 
     def crowd_trade(self, exchange: str, symbol: str, *, price: Decimal, lots: int) -> MarketTrade:
         """Make the crowd trade with itself at `price`: the book is moved out of the way, stops fire.

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from random import Random
 from uuid import UUID
 
-from .accounts import Account
-from .clock import to_datetime
-from .commands import CreateGroup, DeleteGroup, GroupMember, GroupRefused, UpdateGroup
-from .entities import OrderGroup
-from .enums import ExecutionPolicy, GroupStatus, OrderStatus, OrderType
-from .journal import Journal
-from .matching import Matching
-from .orders import LiveOrder, LiveStop
-from .stops import Stops
-from .timeline import Timeline
+from alor_async.sandbox.core.accounts import Account
+from alor_async.sandbox.core.clock import to_datetime
+from alor_async.sandbox.core.commands import CreateGroup, DeleteGroup, GroupMember, GroupRefused, UpdateGroup
+from alor_async.sandbox.core.entities import OrderGroup
+from alor_async.sandbox.core.enums import ExecutionPolicy, GroupStatus, OrderStatus, OrderType
+from alor_async.sandbox.core.journal import Journal
+from alor_async.sandbox.core.matching import Matching
+from alor_async.sandbox.core.orders import LiveOrder, LiveStop
+from alor_async.sandbox.core.stops import Stops
+from alor_async.sandbox.core.timeline import Timeline
 
 Member = LiveOrder | LiveStop
 

@@ -13,8 +13,8 @@ from math import isqrt
 from random import Random
 from typing import NamedTuple
 
-from .clock import DAY, MINUTE
-from .terms import Terms
+from alor_async.sandbox.core.clock import DAY, MINUTE
+from alor_async.sandbox.core.terms import Terms
 
 FIRST_MINUTE = 7 * 60
 LAST_MINUTE = 15 * 60 + 50

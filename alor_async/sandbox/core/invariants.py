@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from .accounts import Ledger
-from .broker import Broker
-from .directory import Directory
-from .enums import OrderStatus, Side
-from .market import InstrumentMarket
-from .orders import LiveOrder
+from alor_async.sandbox.core.accounts import Ledger
+from alor_async.sandbox.core.broker import Broker
+from alor_async.sandbox.core.directory import Directory
+from alor_async.sandbox.core.enums import OrderStatus, Side
+from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.orders import LiveOrder
 
 
 def find_violations(ledger: Ledger, directory: Directory, broker: Broker) -> list[str]:

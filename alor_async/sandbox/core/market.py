@@ -8,13 +8,13 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from .book import Book, BookOrder
-from .candles import Candles, Frame, Unit
-from .clock import DAY, MINUTE, SECOND, to_datetime
-from .entities import BookLevel, BookSnapshot, Instrument, MarketTrade, Quote
-from .enums import Side
-from .history import Bar, History, Print, bar_of, merge, session_day, session_open_us
-from .terms import MICROS, Terms, ratio, to_money
+from alor_async.sandbox.core.book import Book, BookOrder
+from alor_async.sandbox.core.candles import Candles, Frame, Unit
+from alor_async.sandbox.core.clock import DAY, MINUTE, SECOND, to_datetime
+from alor_async.sandbox.core.entities import BookLevel, BookSnapshot, Instrument, MarketTrade, Quote
+from alor_async.sandbox.core.enums import Side
+from alor_async.sandbox.core.history import Bar, History, Print, bar_of, merge, session_day, session_open_us
+from alor_async.sandbox.core.terms import MICROS, Terms, ratio, to_money
 
 DELAY_US = 15 * MINUTE
 BOOK_LEVELS = 60

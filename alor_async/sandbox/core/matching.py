@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
-from .accounts import Account, Ledger, commission
-from .book import BookOrder, Take
-from .clock import DAY, SECOND, day_of, to_datetime, to_us
-from .entities import OwnTrade
-from .enums import OrderStatus, Side, TimeInForce
-from .history import ID_STRIDE, Print, date_of, first_trade_id, is_weekday
-from .journal import Journal
-from .market import InstrumentMarket
-from .orders import LiveOrder, Ticket
-from .terms import Terms, to_money
-from .timeline import Timeline
+from alor_async.sandbox.core.accounts import Account, Ledger, commission
+from alor_async.sandbox.core.book import BookOrder, Take
+from alor_async.sandbox.core.clock import DAY, SECOND, day_of, to_datetime, to_us
+from alor_async.sandbox.core.entities import OwnTrade
+from alor_async.sandbox.core.enums import OrderStatus, Side, TimeInForce
+from alor_async.sandbox.core.history import ID_STRIDE, Print, date_of, first_trade_id, is_weekday
+from alor_async.sandbox.core.journal import Journal
+from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.orders import LiveOrder, Ticket
+from alor_async.sandbox.core.terms import Terms, to_money
+from alor_async.sandbox.core.timeline import Timeline
 
 FIRST_ORDER = 55_018_700_000
 FIRST_DERIVATIVE_ORDER = 2_013_842_761_549_300_000

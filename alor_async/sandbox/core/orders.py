@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .accounts import Account
-from .book import BookOrder
-from .clock import to_datetime
-from .entities import Iceberg, Order, StopOrder
-from .enums import Condition, OrderStatus, OrderType, Side, TimeInForce
-from .market import InstrumentMarket
-from .terms import Terms, to_money
+from alor_async.sandbox.core.accounts import Account
+from alor_async.sandbox.core.book import BookOrder
+from alor_async.sandbox.core.clock import to_datetime
+from alor_async.sandbox.core.entities import Iceberg, Order, StopOrder
+from alor_async.sandbox.core.enums import Condition, OrderStatus, OrderType, Side, TimeInForce
+from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.terms import Terms, to_money
 
 
 @dataclass(slots=True, kw_only=True)

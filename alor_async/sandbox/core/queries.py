@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from .candles import Frame, last_kept_day
-from .clock import DAY, MOSCOW_OFFSET, SECOND, moscow_midnight
-from .entities import Candle, CandlePage, MarketTrade, MarketTradePage, OwnTrade
-from .enums import Side
-from .estimates import InvalidQuery
-from .history import Bar
-from .market import InstrumentMarket
+from alor_async.sandbox.core.candles import Frame, last_kept_day
+from alor_async.sandbox.core.clock import DAY, MOSCOW_OFFSET, SECOND, moscow_midnight
+from alor_async.sandbox.core.entities import Candle, CandlePage, MarketTrade, MarketTradePage, OwnTrade
+from alor_async.sandbox.core.enums import Side
+from alor_async.sandbox.core.estimates import InvalidQuery
+from alor_async.sandbox.core.history import Bar
+from alor_async.sandbox.core.market import InstrumentMarket
 
 MAX_TRADES_A_PAGE = 50_000
 LAST_SECOND = 2**40

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from .accounts import CURRENCY, Account, Holding
-from .broker import Broker
-from .clock import to_datetime
-from .directory import RISK_CATEGORY, Directory
-from .entities import CurrencyBuyingPower, FuturesRisk, PortfolioRisk, Position, Summary
-from .enums import Market, RiskStatus
-from .history import session_day
-from .terms import ratio, to_kopecks, to_money
-from .timeline import Timeline
+from alor_async.sandbox.core.accounts import CURRENCY, Account, Holding
+from alor_async.sandbox.core.broker import Broker
+from alor_async.sandbox.core.clock import to_datetime
+from alor_async.sandbox.core.directory import RISK_CATEGORY, Directory
+from alor_async.sandbox.core.entities import CurrencyBuyingPower, FuturesRisk, PortfolioRisk, Position, Summary
+from alor_async.sandbox.core.enums import Market, RiskStatus
+from alor_async.sandbox.core.history import session_day
+from alor_async.sandbox.core.terms import ratio, to_kopecks, to_money
+from alor_async.sandbox.core.timeline import Timeline
 
 EXCHANGE = "MOEX"
 

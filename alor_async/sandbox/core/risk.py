@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from .accounts import MINIMAL_MARGIN_SHARE, Account, commission
-from .commands import ErrorCode, Rejected
-from .enums import ClientType, Market, Side
-from .terms import Terms, to_micros
+from alor_async.sandbox.core.accounts import MINIMAL_MARGIN_SHARE, Account, commission
+from alor_async.sandbox.core.commands import ErrorCode, Rejected
+from alor_async.sandbox.core.enums import ClientType, Market, Side
+from alor_async.sandbox.core.terms import Terms, to_micros
 
 MAX_LOTS = 2**31 - 1
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from .accounts import Account
-from .clock import SECOND
-from .commands import Rejected
-from .enums import Condition, OrderStatus
-from .history import Print
-from .journal import Journal
-from .market import InstrumentMarket
-from .orders import LiveOrder, LiveStop, Ticket
-from .timeline import Timeline
+from alor_async.sandbox.core.accounts import Account
+from alor_async.sandbox.core.clock import SECOND
+from alor_async.sandbox.core.commands import Rejected
+from alor_async.sandbox.core.enums import Condition, OrderStatus
+from alor_async.sandbox.core.history import Print
+from alor_async.sandbox.core.journal import Journal
+from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.orders import LiveOrder, LiveStop, Ticket
+from alor_async.sandbox.core.timeline import Timeline
 
 FIRST_STOP = 8_939_400
 NEVER_US = 2_871_763_199 * SECOND  # 2060-12-31T23:59:59Z, the broker's word for "no end"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from .entities import InstrumentSpec
+from alor_async.sandbox.core.entities import InstrumentSpec
 
 MICROS = 1_000_000
 KOPECK = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
-from .clock import ExchangeClock
+from alor_async.sandbox.core.clock import ExchangeClock
 
 
 class Timeline:

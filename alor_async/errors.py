@@ -86,9 +86,20 @@ class AlorError(Exception):
 
     retryable: bool = False
 
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
     def __reduce__(self) -> tuple[object, ...]:
         # Errors have keyword-only parameters; the state carries them, the message travels in args.
         return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+
+def one_line(text: str) -> str:
+    """Put text on one line and escape what a terminal or a log would act on: parts of it may come from a server."""
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def _rebuild(kind: type[AlorError], args: tuple[object, ...], state: dict[str, object]) -> AlorError:
@@ -160,9 +171,11 @@ class RequestError(AlorError):
         attempts: How many times the request was tried.
         elapsed: Seconds from the call to this error.
         stage: How far the last attempt came.
+        ambiguous: Whether an earlier attempt of the same command may have been carried out, whatever this one says.
     """
 
     hint: ClassVar[str] = ""
+    ambiguous: bool = False
 
     def __init__(
         self,
@@ -190,7 +203,7 @@ class RequestError(AlorError):
             parts.append(f" [request {self.request_id}]")
         if self.hint:
             parts.append(f"; {self.hint}")
-        return "".join(parts)
+        return one_line("".join(parts))
 
 
 class TransportError(RequestError):
@@ -232,7 +245,10 @@ class StatusError(RequestError):
         message: The broker's text, or None.
         body: The body as text: redacted, at most 2 KB.
         raw_body: The body as it came, for code that reads on: redacted, at most 64 KB.
+        ambiguous: Whether an earlier attempt of the same call was lost: then this answer says nothing about that one.
     """
+
+    ambiguous: bool = False
 
     def __init__(
         self,

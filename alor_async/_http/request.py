@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
+from alor_async._policy.arguments import check_price
 from alor_async.errors import InvalidArgument
 from alor_async.values import Format, check_segment
 
 if TYPE_CHECKING:
     from alor_async._http.decode import Shapes
 
-__all__ = ["Access", "Kind", "Lane", "Operation", "Parameter", "Place", "Request"]
+__all__ = ["MIB", "Access", "Kind", "Lane", "Operation", "Parameter", "PathList", "Place", "Request"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -86,10 +88,10 @@ class Operation(Generic[T_co]):
     """
 
     __slots__ = (
+        "_literals",
         "_names",
-        "_path_parameters",
-        "_path_parts",
-        "_query_parameters",
+        "_path_names",
+        "_query",
         "access",
         "answer",
         "has_format",
@@ -132,10 +134,11 @@ class Operation(Generic[T_co]):
         self.has_format = has_format
         self.has_request_id = has_request_id
         self.on_token_host = on_token_host
-        self._path_parameters = tuple(p for p in parameters if p.place is Place.PATH)
-        self._query_parameters = tuple(p for p in parameters if p.place is Place.QUERY)
+        in_path = tuple(p for p in parameters if p.place is Place.PATH)
+        self._path_names = tuple(p.name for p in in_path)
+        self._literals = _split_template(path, in_path)
+        self._query = tuple((p.name, p.prefix) for p in parameters if p.place is Place.QUERY)
         self._names = frozenset(p.name for p in parameters)
-        self._path_parts = _split_template(path, self._path_parameters)
 
     def __repr__(self) -> str:
         return f"<Operation {self.name}: {self.method} {self.path}>"
@@ -173,28 +176,22 @@ class Operation(Generic[T_co]):
         if not values.keys() <= self._names:
             unknown = sorted(values.keys() - self._names)
             raise TypeError(f"{self.name} has no parameter {unknown[0]!r}")
-        target = self._path(values)
+        target, *literals = self._literals
+        for name, literal in zip(self._path_names, literals, strict=True):
+            target += _path_text(name, values.get(name)) + literal
         separator = "?"
         if self.has_format:
             format = Format.HEAVY if format is None else format
             target += _FORMAT_QUERY[format]
             separator = "&"
-        for parameter in self._query_parameters:
-            value = values.get(parameter.name)
+        else:
+            format = None
+        for name, prefix in self._query:
+            value = values.get(name)
             if value is not None:
-                target += separator + parameter.prefix + _query_text(parameter.name, value)
+                target += separator + prefix + _query_text(name, value)
                 separator = "&"
-        return Request(self, target, body, format if self.has_format else None, request_id)
-
-    def _path(self, values: Mapping[str, object]) -> str:
-        parts = self._path_parts
-        if len(parts) == 1:
-            return parts[0]
-        pieces = [parts[0]]
-        for parameter, literal in zip(self._path_parameters, parts[1:], strict=True):
-            pieces.append(_path_text(parameter.name, values.get(parameter.name)))
-            pieces.append(literal)
-        return "".join(pieces)
+        return Request(self, target, body, format, request_id)
 
 
 class Request(Generic[T_co]):
@@ -257,47 +254,61 @@ class PathList(tuple[str, ...]):
     __slots__ = ()
 
 
-_QUERY_SAFE: Final = "-._~:"
+# The same symbols, portfolios and exchanges come again and again: what was checked and encoded once is remembered.
+_REMEMBERED: Final = 8192
 
 
 def _path_text(name: str, value: object) -> str:
-    if value is None:
-        raise InvalidArgument(name, "is required")
+    if isinstance(value, str):
+        return _segment(name, value)
     if isinstance(value, PathList):
-        return ",".join(_path_item(name, item) for item in value)
+        if not value:
+            raise InvalidArgument(name, "must not be empty")
+        return ",".join([_list_item(name, item) for item in value])
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return quote(check_segment(name, value, allow_space=True), safe="-._~")
+    if value is None:
+        raise InvalidArgument(name, "is required")
+    raise InvalidArgument(name, f"cannot stand in a path: {type(value).__name__}")
 
 
-def _path_item(name: str, item: str) -> str:
-    # `EXCHANGE:SYMBOL[:BOARD]`: the colons are ours, the parts were checked when the key was made; checked here again.
-    return ":".join(quote(check_segment(name, part, allow_space=True), safe="-._~") for part in item.split(":"))
+@functools.lru_cache(_REMEMBERED)
+def _segment(name: str, text: str) -> str:
+    return quote(check_segment(name, text, allow_space=True), safe="")
+
+
+@functools.lru_cache(_REMEMBERED)
+def _list_item(name: str, item: str) -> str:
+    # `EXCHANGE:SYMBOL[:BOARD]`: the colons are ours. The parts were checked when the key was made; here they are again,
+    # because this is the last place before the wire.
+    return ":".join(_segment(name, part) for part in item.split(":"))
 
 
 def _query_text(name: str, value: object) -> str:
     writer = _QUERY_WRITERS.get(type(value))
     if writer is not None:
-        return writer(value)
+        return writer(name, value)
     if isinstance(value, str):
-        return quote(str(value), safe=_QUERY_SAFE)
+        return _quoted(name, str(value))
     raise InvalidArgument(name, f"cannot be written as a parameter: {type(value).__name__}")
 
 
-def _decimal_text(value: Decimal) -> str:
-    if not value.is_finite() or not -12 <= value.adjusted() <= 15:
-        raise InvalidArgument("price", "must be finite and of a sane size")
-    return f"{value:f}"
+@functools.lru_cache(_REMEMBERED)
+def _quoted(name: str, text: str) -> str:
+    try:
+        return quote(text, safe=":")
+    except UnicodeEncodeError:
+        raise InvalidArgument(name, "must be text without lone surrogates") from None
 
 
 _QUERY_WRITERS: Final[dict[type, Callable[..., str]]] = {
-    str: lambda value: quote(value, safe=_QUERY_SAFE),
-    bool: lambda value: "true" if value else "false",
-    int: str,
-    Decimal: _decimal_text,
-    UUID: str,
+    str: _quoted,
+    bool: lambda _name, value: "true" if value else "false",
+    int: lambda _name, value: str(value),
+    Decimal: lambda name, value: f"{check_price(value, name):f}",
+    UUID: lambda _name, value: str(value),
 }
 
 _FORMAT_QUERY: Final = {spelling: f"?format={spelling.value}" for spelling in Format}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 from alor_async.errors import InvalidArgument
-from alor_async.values import Format
+from alor_async.values import NEVER, Format
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,9 +24,16 @@ MAX_COMMENT: Final = 100
 MAX_LOTS: Final = 2**31 - 1
 MAX_ID: Final = 2**63 - 1
 MAX_REQUEST_ID: Final = 128
-_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
-_ORDER_ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]+")
+_ORDER_ID: Final = re.compile(r"0*[1-9][0-9]*")
+_MAX_ID_LENGTH: Final = 19
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _TEXT_LIMIT: Final = 256
+_SMALLEST_EXPONENT: Final = -12
+_LARGEST_EXPONENT: Final = 15
+_TOO_LARGE: Final = 10 ** (_LARGEST_EXPONENT + 1)
+_ABSURD: Final = Decimal(_TOO_LARGE)
+_MOST_DIGITS: Final = 28
 
 
 def check_count(argument: str, value: object, *, least: int = 0, most: int = MAX_LOTS) -> int:
@@ -56,21 +63,17 @@ def check_price(value: object, argument: str = "price") -> Decimal:
         raise InvalidArgument(argument, 'a float is not exact: write Decimal("250.10")')
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         raise InvalidArgument(argument, f"expected a Decimal, got {_shown(value)}")
-    price = Decimal(value) if isinstance(value, int) and abs(value) < 10**16 else value
-    if not isinstance(price, Decimal) or not price.is_finite() or (price and not -12 <= price.adjusted() <= 15):
+    is_sane = abs(value) < _TOO_LARGE if isinstance(value, int) else value.is_finite()
+    price = Decimal(value) if is_sane else _ABSURD
+    if not _SMALLEST_EXPONENT <= price.adjusted() <= _LARGEST_EXPONENT:
         raise InvalidArgument(argument, "must be finite and of a sane size")
-    if len(price.as_tuple().digits) > 28:
-        raise InvalidArgument(argument, "must have at most 28 digits")
-    return price
+    if len(price.as_tuple().digits) > _MOST_DIGITS:
+        raise InvalidArgument(argument, f"must have at most {_MOST_DIGITS} digits")
+    # `1E+2` is legal JSON, but not every server reads it.
+    return Decimal(f"{price:f}") if "E+" in str(price) else price
 
 
-def check_optional_price(value: object, argument: str = "price") -> Decimal | None:
-    """Return an exact, finite price, or None."""
-    return None if value is None else check_price(value, argument)
-
-
-def check_comment(value: object) -> str | None:
-    """Return an order's comment: at most 100 characters, none of them a control character."""
+order's comment: at most 100 characters, none of them a control character."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -102,22 +105,16 @@ def check_flag(argument: str, value: object) -> bool | None:
 
 def check_choice(argument: str, value: object, choices: type[Choice]) -> Choice:
     """Return a member of an enumeration; its text is taken too, in any case."""
-    if isinstance(value, choices):
-        member = value
-    elif isinstance(value, str):
-        try:
-            member = choices(value)
-        except ValueError:
-            raise InvalidArgument(argument, _choices(choices)) from None
-    else:
-        raise InvalidArgument(argument, f"{_choices(choices)}, got {_shown(value)}")
-    if member.name == "UNLISTED":
-        raise InvalidArgument(argument, _choices(choices))
-    return member
-
-
-def _choices(choices: type[StrEnum]) -> str:
-    return "expected one of " + ", ".join(f'"{member.value}"' for member in choices)
+    if isinstance(value, choices) and value.name in choices.__members__:
+        return value
+    if isinstance(value, str):
+        folded = value.lower()
+        for member in choices:
+            if member.value.lower() == folded:
+                return member
+    expected = ", ".join(f'"{member.value}"' for member in choices)
+    got = "" if isinstance(value, str) else f", got {_shown(value)}"
+    raise InvalidArgument(argument, f"expected one of {expected}{got}")
 
 
 def check_optional_choice(argument: str, value: object, choices: type[Choice]) -> Choice | None:
@@ -155,8 +152,13 @@ def check_optional_time(argument: str, value: object) -> int | None:
 
 
 def check_expiry(value: object) -> int:
-    """Return the end of a conditional order as unix seconds; None is 0, which means that it has none."""
-    return 0 if value is None else check_time("expires", value)
+    """Return the end of a conditional order as unix seconds; None and `NEVER` are 0, which means that it has none."""
+    if value is None or value == NEVER:
+        return 0
+    expires = check_time("expires", value)
+    if expires <= 0:
+        raise InvalidArgument("expires", "must be after 1970")
+    return expires
 
 
 def check_range(start: int, end: int) -> None:
@@ -171,7 +173,11 @@ def check_since(argument: str, value: object) -> str | None:
         return None
     if isinstance(value, datetime):
         check_time(argument, value)
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+        try:
+            text = value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+        except OverflowError:
+            raise InvalidArgument(argument, "is out of range in UTC") from None
+        return f"{text}0Z"
     if isinstance(value, date):
         return value.isoformat()
     raise InvalidArgument(argument, f"expected a date or an aware datetime, got {_shown(value)}")
@@ -180,8 +186,8 @@ def check_since(argument: str, value: object) -> str | None:
 def check_order_id(value: object, argument: str = "order_id") -> str:
     """Return an order's number as text of digits."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID else value
-    if not isinstance(text, str) or _ORDER_ID.fullmatch(text) is None:
-        raise InvalidArgument(argument, "expected an order's number: 1 to 19 digits")
+    if not isinstance(text, str) or len(text) > _MAX_ID_LENGTH or _ORDER_ID.fullmatch(text) is None:
+        raise InvalidArgument(argument, f"expected an order's number: 1 to {_MAX_ID_LENGTH} digits, not zero")
     return text
 
 
@@ -198,11 +204,8 @@ def check_group_id(value: object) -> UUID:
     """Return an order group's id; its text is taken too."""
     if isinstance(value, UUID):
         return value
-    if isinstance(value, str) and len(value) == 36:
-        try:
-            return UUID(value)
-        except ValueError:
-            pass
+    if isinstance(value, str) and _UUID.fullmatch(value) is not None:
+        return UUID(value)
     raise InvalidArgument("group_id", "expected a UUID")
 
 

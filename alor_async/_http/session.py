@@ -1,0 +1,393 @@
+"""One call from a request to a value: token, place, attempt, verdict, and perhaps another attempt.
+
+A read may be tried again. A command is not sent again once a byte of it may have left, unless the caller asked for it and
+the broker can tell the two apart by the request id. What an earlier attempt may have done is never forgotten: a command
+that was perhaps carried out does not end in an error that says that nothing happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as _random
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import aiohttp
+from aiohttp import hdrs
+from multidict import CIMultiDict
+
+from alor_async._http.request import Access, Kind, Operation, Request
+from alor_async._http.transport import Answer, SecretText, Transport
+from alor_async._http.verdict import judge
+from alor_async._policy.clock import Clock, Deadline, Deadlines
+from alor_async._policy.limits import Limiter
+from alor_async._policy.retry import may_have_acted, pause_before_retry
+from alor_async._telemetry import HTTP_LOGGER, Telemetry
+from alor_async._tokens import TokenProvider
+from alor_async.config import Environment, Limits, RetryPolicy, Timeouts
+from alor_async.errors import (
+    AlorError,
+    AuthError,
+    ClosedError,
+    ConnectError,
+    ConnectionLost,
+    InvalidArgument,
+    QueueTimeout,
+    RateLimited,
+    RequestError,
+    RequestTimeout,
+    StatusError,
+    TokenUnavailable,
+)
+
+__all__ = ["Session", "wire_timeout"]
+
+T = TypeVar("T")
+
+_REQUEST_ID: Final = "X-REQID"
+_JSON: Final = "application/json"
+_RESENDABLE: Final = frozenset({"POST", "PUT"})
+_MAX_TOKEN: Final = 16_384
+
+
+class _Credentials:
+    """A token, and the headers that carry it, made once for all requests that use it."""
+
+    __slots__ = ("headers", "token")
+
+    def __init__(self, token: object) -> None:
+        if not isinstance(token, str) or not 0 < len(token) <= _MAX_TOKEN or not token.isascii():
+            raise AuthError("the token provider gave something that is not a token")
+        if not token.isprintable() or " " in token:
+            raise AuthError("the token provider gave a token with characters that no token has")
+        self.token = SecretText(token)
+        self.headers: CIMultiDict[str] = CIMultiDict({hdrs.AUTHORIZATION: SecretText(f"Bearer {token}")})
+
+
+class _Call:
+    """What is remembered of one call over its attempts."""
+
+    __slots__ = ("attempts", "deadline", "first_sent", "may_have_acted", "replayed", "request", "retries", "timeouts")
+
+    def __init__(self, request: Request[object], timeouts: Timeouts, retries: RetryPolicy, deadline: Deadline) -> None:
+        self.request = request
+        self.timeouts = timeouts
+        self.retries = retries
+        self.deadline = deadline
+        self.attempts = 0
+        self.replayed = False
+        self.first_sent: float | None = None
+        self.may_have_acted: RequestError | None = None
+
+
+class Session:
+    """Sends requests on behalf of one owner of tokens.
+
+    Args:
+        transport: What carries the requests; opened and closed by its owner.
+        environment: Where they go.
+        auth: Where access tokens come from; None for anonymous calls.
+        clock: Where time comes from.
+        timeouts: What a call waits for when it names nothing else.
+        retries: How often a call is tried when it names nothing else.
+        limits: How much is done at once.
+        telemetry: Spans and metrics, or None.
+        random: Gives numbers in [0, 1), for the pauses.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        environment: Environment,
+        auth: TokenProvider | None,
+        clock: Clock,
+        timeouts: Timeouts | None = None,
+        retries: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        telemetry: Telemetry | None = None,
+        random: Callable[[], float] = _random.random,
+    ) -> None:
+        limits = Limits() if limits is None else limits
+        self._transport = transport
+        self._api = environment.api.rstrip("/")
+        self._oauth = environment.oauth.rstrip("/")
+        self._auth = auth
+        self._current: Callable[[], str | None] | None = getattr(auth, "current", None)
+        self._clock = clock
+        self._timeouts = Timeouts() if timeouts is None else timeouts
+        self._retries = RetryPolicy() if retries is None else retries
+        self._wire_timeouts: dict[Timeouts, aiohttp.ClientTimeout] = {self._timeouts: wire_timeout(self._timeouts)}
+        per_second = environment.per_second if limits.per_second is None else limits.per_second
+        self._limiter = Limiter(limits.in_flight, per_second, clock)
+        self._deadlines = Deadlines(clock)
+        self._telemetry = telemetry
+        self._random = random
+        self._credentials: _Credentials | None = None
+        self._is_closed = False
+
+    def attach(self, telemetry: Telemetry | None) -> None:
+        """Report calls to this telemetry from now on; None to no one."""
+        self._telemetry = telemetry
+
+    async def send(
+        self, request: Request[T], timeout: float | Timeouts | None = None, retries: RetryPolicy | None = None
+    ) -> T:
+        """Carry out one call.
+
+        Cancelling is safe for reads. A command that is cancelled after sending began may have been carried out.
+
+        Args:
+            request: What to do.
+            timeout: Seconds for the whole call, or time-outs in full; None for the session's.
+            retries: How often to try; None for the session's policy.
+
+        Returns:
+            The decoded answer.
+
+        Raises:
+            InvalidArgument, ClosedError, AuthError: Nothing was sent.
+            RequestError: What became of the call; the class tells whether the broker may have acted.
+        """
+        if self._is_closed:
+            raise ClosedError("this client was closed")
+        timeouts = self._timeouts if timeout is None else _timeouts(timeout, self._timeouts)
+        policy = self._retries if retries is None else _policy(retries)
+        deadline = self._deadlines.enter(timeouts.total)
+        call = _Call(request, timeouts, policy, deadline)
+        try:
+            if self._telemetry is None:
+                return await self._perform(call, request)
+            with self._telemetry.call(request.operation.name, request.operation.path):
+                return await self._perform(call, request)
+        except asyncio.CancelledError:
+            if not deadline.took_over():
+                raise
+        finally:
+            deadline.leave()
+        raise self._cut_short(call)
+
+    async def close(self) -> None:
+        """End all calls that are under way with `ClosedError`, or `ConnectionLost` where a command was sent. Idempotent.
+
+        The transport stays open: it belongs to its maker.
+        """
+        self._is_closed = True
+        self._deadlines.interrupt_all()
+        self._limiter.close()
+        self._credentials = None
+
+    async def _perform(self, call: _Call, request: Request[T]) -> T:
+        while True:
+            call.attempts += 1
+            try:
+                return await self._attempt(call, request)
+            except RequestError as error:
+                failure = error
+            except AlorError as error:
+                # No token, or closed: nothing was sent by this attempt, but perhaps by an earlier one.
+                if call.may_have_acted is None:
+                    raise
+                failure = self._describe(call, call.may_have_acted)
+                failure.__cause__ = error
+                raise failure from error
+            pause = self._pause_after(call, failure)
+            if pause is None:
+                raise self._describe(call, _final(call, failure))
+            HTTP_LOGGER.debug(
+                "%s: attempt %d ended in %s; next in %.3f s",
+                request.operation.name,
+                call.attempts,
+                type(failure).__name__,
+                pause,
+            )
+            if self._telemetry is not None:
+                self._telemetry.count_retry(request.operation.name, failure)
+            await self._clock.sleep(pause)
+
+    async def _attempt(self, call: _Call, request: Request[T]) -> T:
+        operation = request.operation
+        credentials = self._ready_credentials(operation)
+        if credentials is None and operation.access is not Access.NONE and self._auth is not None:
+            credentials = await self._wait_for_token(call)
+        elif credentials is None and operation.access is Access.REQUIRED:
+            raise AuthError(f"{operation.name} needs a token, and this client is anonymous")
+        if not self._limiter.try_enter(operation.lane):
+            call.deadline.stage = "queue"
+            await self._limiter.enter(operation.lane, call.timeouts.queue)
+            # The wait may have outlived the token.
+            credentials = self._ready_credentials(operation) or credentials
+        try:
+            answer = await self._exchange(call, request, credentials)
+        finally:
+            self._limiter.leave()
+        if answer.status == 401 and credentials is not None and not call.replayed:
+            call.replayed = True
+            if await self._renew(call, credentials):
+                call.attempts += 1
+                return await self._attempt(call, request)
+        call.deadline.stage = "decode"
+        return judge(request, answer, token=None if credentials is None else credentials.token, now=self._clock.now())
+
+    async def _exchange(self, call: _Call, request: Request[T], credentials: _Credentials | None) -> Answer:
+        operation = request.operation
+        if call.first_sent is None and operation.kind is Kind.COMMAND:
+            call.first_sent = self._clock.monotonic()
+        return await self._transport.send(
+            operation.method,
+            (self._oauth if operation.on_token_host else self._api) + request.target,
+            headers=_headers(request, credentials),
+            body=request.body,
+            timeout=self._wire_timeout(call.timeouts),
+            max_body=operation.max_body,
+            progress=call.deadline,
+        )
+
+    # Tokens.
+
+    def _ready_credentials(self, operation: Operation[T]) -> _Credentials | None:
+        """Give what is valid now, without waiting."""
+        if self._current is None or operation.access is Access.NONE:
+            return None
+        try:
+            token = self._current()
+        except AlorError:
+            raise
+        except Exception as error:
+            raise _provider_failed(error) from error
+        return None if token is None else self._with_token(token)
+
+    def _with_token(self, token: str) -> _Credentials:
+        credentials = self._credentials
+        if credentials is None or credentials.token != token:
+            credentials = self._credentials = _Credentials(token)
+        return credentials
+
+    async def _wait_for_token(self, call: _Call) -> _Credentials:
+        call.deadline.stage = "token"
+        assert self._auth is not None
+        try:
+            token = await self._auth.get_token()
+        except AlorError:
+            raise
+        except Exception as error:
+            raise _provider_failed(error) from error
+        return self._with_token(token)
+
+    async def _renew(self, call: _Call, refused: _Credentials) -> bool:
+        """Get another token than the refused one. False when there is no other."""
+        invalidate: Callable[[str], None] | None = getattr(self._auth, "invalidate", None)
+        if invalidate is not None:
+            invalidate(str(refused.token))
+        fresh = await self._wait_for_token(call)
+        return fresh.token != refused.token
+
+    # Attempts.
+
+    def _pause_after(self, call: _Call, error: RequestError) -> float | None:
+        """Decide whether to try again, and remember what this attempt may have done."""
+        request = call.request
+        if request.operation.kind is Kind.COMMAND and may_have_acted(error):
+            call.may_have_acted = error
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            self._limiter.pause(request.operation.lane, min(error.retry_after, call.retries.retry_after_cap))
+        now = self._clock.monotonic()
+        pause = pause_before_retry(
+            error,
+            attempt=call.attempts - call.replayed,
+            policy=call.retries,
+            may_resend=self._may_resend(call, now),
+            random=self._random,
+        )
+        if pause is None or now + pause >= call.deadline.when:
+            return None
+        return pause
+
+    def _may_resend(self, call: _Call, now: float) -> bool:
+        request = call.request
+        if request.operation.kind is Kind.READ:
+            return True
+        return (
+            call.retries.commands == "same_id"
+            and request.request_id is not None
+            and request.operation.method in _RESENDABLE
+            and now - (call.first_sent or now) < call.retries.request_id_life
+        )
+
+    # Ends.
+
+    def _cut_short(self, call: _Call) -> AlorError:
+        """Tell what it means that a call was ended by its deadline, or by `close`."""
+        deadline = call.deadline
+        is_command = call.request.operation.kind is Kind.COMMAND
+        was_sent = deadline.stage in {"send", "read", "status", "decode"} or call.may_have_acted is not None
+        if deadline.is_closed:
+            if not (is_command and was_sent):
+                return ClosedError("this client was closed while the call was under way")
+            return self._describe(call, ConnectionLost("the client was closed before the answer came"))
+        limit = f"{call.timeouts.total:g} s"
+        if was_sent:
+            return self._describe(call, RequestTimeout(f"no answer within {limit}", stage=deadline.stage))
+        if deadline.stage == "token":
+            return TokenUnavailable(f"{call.request.operation.name}: no access token within {limit}")
+        if deadline.stage == "connect":
+            return self._describe(call, ConnectError(f"not connected within {limit}", stage="connect"))
+        return self._describe(call, QueueTimeout(f"no free place within {limit}", stage="queue"))
+
+    def _describe(self, call: _Call, error: RequestError) -> RequestError:
+        error.operation = call.request.operation.name
+        error.request_id = call.request.request_id
+        error.attempts = call.attempts
+        error.elapsed = self._clock.monotonic() - (call.deadline.when - call.timeouts.total)
+        return error
+
+    def _wire_timeout(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
+        known = self._wire_timeouts.get(timeouts)
+        return wire_timeout(timeouts) if known is None else known
+
+
+def _provider_failed(error: Exception) -> TokenUnavailable:
+    return TokenUnavailable(f"the token provider failed with {type(error).__name__}")
+
+
+def _final(call: _Call, last: RequestError) -> RequestError:
+    """Choose the error that a call ends in: an attempt that proves nothing must not hide one that may have acted."""
+    earlier = call.may_have_acted
+    if earlier is None or earlier is last:
+        return last
+    if isinstance(last, StatusError) and not isinstance(last, RateLimited):
+        last.ambiguous = True
+        return last
+    return earlier
+
+
+def _headers(request: Request[T], credentials: _Credentials | None) -> CIMultiDict[str] | None:
+    if request.body is None and request.request_id is None:
+        return None if credentials is None else credentials.headers
+    headers: CIMultiDict[str] = CIMultiDict() if credentials is None else credentials.headers.copy()
+    if request.body is not None:
+        headers[hdrs.CONTENT_TYPE] = _JSON
+    if request.request_id is not None:
+        headers[_REQUEST_ID] = request.request_id
+    return headers
+
+
+def wire_timeout(timeouts: Timeouts) -> aiohttp.ClientTimeout:
+    """Give aiohttp its part of the time-outs. The total is watched by the caller, over all attempts."""
+    return aiohttp.ClientTimeout(
+        total=None, connect=timeouts.connect, sock_connect=timeouts.connect, sock_read=timeouts.read
+    )
+
+
+def _timeouts(given: float | Timeouts, usual: Timeouts) -> Timeouts:
+    if isinstance(given, Timeouts):
+        return given
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < float("inf"):
+        raise InvalidArgument("timeout", "must be seconds, greater than zero, or Timeouts")
+    return Timeouts(connect=usual.connect, read=usual.read, total=float(given), queue=usual.queue)
+
+
+def _policy(given: RetryPolicy) -> RetryPolicy:
+    if not isinstance(given, RetryPolicy):
+        raise InvalidArgument("retries", f"must be a RetryPolicy, got {type(given).__name__}")
+    return given

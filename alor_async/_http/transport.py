@@ -1,0 +1,332 @@
+"""One request, one answer, over aiohttp. What is judged, repeated or decoded is decided elsewhere.
+
+Switched off here, because money moves on these connections: redirects, cookies, settings from the environment, and
+aiohttp's habit of sending a GET, PUT or DELETE again when the connection drops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import aiohttp
+from aiohttp import hdrs
+from aiohttp.client_middlewares import ClientHandlerType
+from aiohttp.connector import Connection
+from multidict import CIMultiDict
+from yarl import URL
+
+from alor_async._http.failures import translate
+from alor_async._policy.clock import Clock, Progress
+from alor_async._telemetry import Telemetry
+from alor_async._version import __version__
+from alor_async.errors import AlorError, ClosedError, ConfigError, TransportError
+
+__all__ = ["Answer", "SecretBytes", "SecretText", "Transport", "check_proxy", "check_tls"]
+
+_MAX_AGE: Final = 300.0
+"""A connection is not used longer than this; seconds. A host that moved is found again in that time."""
+
+_CLOSE_TIME: Final = 1.0
+_KEEP_ALIVE: Final = 15.0
+_DNS_CACHE: Final = 10
+_LARGEST_HEADER: Final = 16_384
+_MOST_HEADERS: Final = 128
+
+
+class SecretText(str):
+    """Text that goes on the wire and shows nowhere else: frames of a traceback may be printed with their variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class SecretBytes(bytes):
+    """Bytes that go on the wire and show nowhere else."""
+
+    def __repr__(self) -> str:
+        return "b'***'"
+
+
+class Answer:
+    """What came back: a status, headers and the whole body."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class _StagedRequest(aiohttp.ClientRequest):
+    """A request that says when its first byte may leave, and lets a connection retire that has served long enough."""
+
+    progress: Progress
+    transport: Transport
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        self.progress.stage = "send"
+        self.transport.note_use(conn)
+        return await super().send(conn)
+
+
+class _SendOnce:
+    """A middleware for one request: marks its progress, and keeps aiohttp from sending it again."""
+
+    __slots__ = ("_progress", "_transport")
+
+    def __init__(self, transport: Transport, progress: Progress) -> None:
+        self._transport = transport
+        self._progress = progress
+
+    async def __call__(self, request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+        if isinstance(request, _StagedRequest):
+            request.progress = self._progress
+            request.transport = self._transport
+        try:
+            response = await handler(request)
+        except AlorError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the table decides
+            failure = translate(error, self._progress.stage)
+        else:
+            self._progress.stage = "read"
+            return response
+        # Ours from here on: aiohttp resends on errors of its own, and telemetry would quote the address in theirs.
+        raise failure
+
+
+class Transport:
+    """Sends requests over an aiohttp session of its own.
+
+    Args:
+        clock: Where time comes from.
+        borrowed: A session whose connector is used. It is left open; its headers, cookies and proxies are not used.
+        ssl_context: How servers are checked, where the system's trust is not wanted.
+        proxy: Address of an HTTP proxy.
+        user_agent: Put before the library's own name.
+        trace_configs: aiohttp's hooks, for telemetry.
+
+    Raises:
+        ConfigError: A setting is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        borrowed: aiohttp.ClientSession | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        user_agent: str | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+    ) -> None:
+        check_tls(ssl_context)
+        check_proxy(proxy)
+        self._clock = clock
+        self._borrowed = borrowed
+        self._ssl: ssl.SSLContext | bool = True if ssl_context is None else ssl_context
+        self._proxy = None if proxy is None else SecretText(proxy)
+        self._user_agent = _user_agent(user_agent)
+        self._trace_configs = list(trace_configs)
+        self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
+        self._first_used: weakref.WeakKeyDictionary[object, float] = weakref.WeakKeyDictionary()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be sent."""
+        return self._session is not None
+
+    async def open(self, telemetry: Telemetry | None = None) -> None:
+        """Make the session. Nothing is connected yet.
+
+        Args:
+            telemetry: Adds its hooks to the session's, or None when nobody listens.
+        """
+        if self._is_closed:
+            raise ClosedError("this client was closed; make another one")
+        if self._session is not None:
+            return
+        if self._borrowed is not None and self._ssl is True:
+            # The lender's connector may have been told not to check certificates; a context of the request goes first.
+            self._ssl = await asyncio.to_thread(ssl.create_default_context)
+        self._session = aiohttp.ClientSession(
+            connector=self._connector(),
+            connector_owner=self._borrowed is None,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={
+                hdrs.USER_AGENT: self._user_agent,
+                hdrs.ACCEPT: "application/json",
+                hdrs.ACCEPT_ENCODING: "gzip, deflate",
+            },
+            request_class=_StagedRequest,
+            trace_configs=self._trace_configs if telemetry is None else [*self._trace_configs, telemetry.trace_config],
+            trust_env=False,
+            requote_redirect_url=False,
+            max_line_size=_LARGEST_HEADER,
+            max_field_size=_LARGEST_HEADER,
+            max_headers=_MOST_HEADERS,
+        )
+        if telemetry is not None:
+            telemetry.adopt(self._session)
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        if self._borrowed is None:
+            # No limits here: the client's own gate, which knows lanes, decides how much is under way.
+            return aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=_KEEP_ALIVE, ttl_dns_cache=_DNS_CACHE, enable_cleanup_closed=False
+            )
+        connector = self._borrowed.connector
+        if self._borrowed.closed or connector is None:
+            raise ClosedError("the borrowed aiohttp session is closed")
+        return connector
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: CIMultiDict[str] | None,
+        body: bytes | None,
+        timeout: aiohttp.ClientTimeout,
+        max_body: int,
+        progress: Progress,
+    ) -> Answer:
+        """Send one request, once, and read its whole answer.
+
+        Args:
+            method: HTTP method.
+            url: The address, percent-encoded as it shall leave.
+            headers: Headers on top of the session's.
+            body: The body, or None.
+            timeout: aiohttp's time-outs for this request.
+            max_body: The longest acceptable body, decompressed; bytes.
+            progress: Kept up to date, also when the request is cancelled.
+
+        Raises:
+            TransportError: No usable answer came. Its class tells whether anything was sent.
+            ClosedError: The transport is not open.
+        """
+        session = self._session
+        if session is None:
+            raise ClosedError(
+                "this client was closed" if self._is_closed else "this client is not open: use `async with` or open()"
+            )
+        progress.stage = "connect"
+        try:
+            response = await session.request(
+                method,
+                URL(url, encoded=True),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=timeout,
+                proxy=self._proxy,
+                ssl=self._ssl,
+                middlewares=(_SendOnce(self, progress),),
+            )
+            try:
+                if 300 <= response.status < 400:
+                    raise TransportError("the server redirects, which is not followed", stage="status")
+                return Answer(response.status, response.headers, await _read(response, max_body))
+            finally:
+                response.close()
+        except AlorError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the table decides
+            failure = self._failure(error, session, progress)
+        # Outside of the `except`: the foreign error must not come along as the context, it quotes the address.
+        raise failure
+
+    def _failure(self, error: Exception, session: aiohttp.ClientSession, progress: Progress) -> AlorError:
+        if session.closed and progress.stage == "connect":
+            return ClosedError(
+                "this client was closed" if self._is_closed else "the borrowed aiohttp session was closed"
+            )
+        return translate(error, progress.stage)
+
+    def note_use(self, connection: Connection) -> None:
+        """Let a connection retire after this use when it is old."""
+        protocol = connection.protocol
+        now = self._clock.monotonic()
+        if now - self._first_used.setdefault(protocol, now) > _MAX_AGE and protocol is not None:
+            protocol.force_close()
+
+    async def close(self) -> None:
+        """Close the session; a borrowed connector stays open. Requests that are under way break off. Idempotent."""
+        self._is_closed = True
+        session, self._session = self._session, None
+        if session is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_TIME):
+                await session.close()
+        except TimeoutError:
+            return
+        finally:
+            self._first_used.clear()
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Read a body of at most `limit` bytes, counted after decompression."""
+    length = response.content_length
+    if length is not None and length > limit:
+        raise TransportError(f"the answer is longer than {limit} bytes", stage="read")
+    if length is not None and hdrs.CONTENT_ENCODING not in response.headers:
+        return await response.read()
+    pieces: list[bytes] = []
+    count = 0
+    async for piece in response.content.iter_any():
+        count += len(piece)
+        if count > limit:
+            raise TransportError(f"the answer is longer than {limit} bytes", stage="read")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def check_tls(context: ssl.SSLContext | None) -> None:
+    """Refuse a context that does not check whom it talks to.
+
+    Raises:
+        ConfigError: It does not verify certificates or names, or accepts TLS older than 1.2.
+    """
+    if context is None:
+        return
+    if not isinstance(context, ssl.SSLContext):
+        raise ConfigError("ssl_context", f"must be an ssl.SSLContext, got {type(context).__name__}")
+    if context.verify_mode is not ssl.VerifyMode.CERT_REQUIRED or not context.check_hostname:
+        raise ConfigError("ssl_context", "must verify certificates and host names; to trust a CA of your own, load it")
+    if context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        raise ConfigError("ssl_context", "must refuse TLS older than 1.2")
+
+
+def check_proxy(proxy: str | None) -> None:
+    """Refuse what is not a proxy's address.
+
+    Raises:
+        ConfigError: It is not `http://host:port` or `https://host:port`; the error does not quote it.
+    """
+    if proxy is None:
+        return
+    try:
+        address = URL(proxy)
+    except (ValueError, TypeError):
+        raise ConfigError("proxy", "is not an address") from None
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise ConfigError("proxy", "must look like http://host:port")
+
+
+def _user_agent(prefix: str | None) -> str:
+    own = f"alor-async/{__version__}"
+    if prefix is None:
+        return own
+    if not isinstance(prefix, str) or not prefix.isascii() or not prefix.isprintable() or not prefix.strip():
+        raise ConfigError("user_agent", "must be printable ASCII")
+    return f"{prefix.strip()} {own}"

@@ -100,7 +100,6 @@ class AsyncAlor:
         )
         self.environment = environment
         self._auth = _provider(auth, allow_delayed=allow_delayed)
-        self._owns_auth = isinstance(auth, str)
         self._clock = Clock()
         self._providers = (tracer_provider, meter_provider)
         self._transport = Transport(
@@ -160,9 +159,8 @@ class AsyncAlor:
         telemetry = _telemetry.detect(*self._providers)
         await self._transport.open(telemetry)
         self._session.attach(telemetry)
-        bind = getattr(self._auth, "bind", None)
-        if bind is not None:
-            bind(self.environment, self._transport, self._clock, telemetry)
+        if isinstance(self._auth, RefreshToken):
+            self._auth.bind(self._transport, environment=self.environment, clock=self._clock, telemetry=telemetry)
 
     async def close(self) -> None:
         """End it: calls under way end with an error, connections are closed. Takes at most two seconds. Idempotent.
@@ -170,9 +168,8 @@ class AsyncAlor:
         A borrowed session stays open. A provider that was given stays usable by others.
         """
         await self._session.close()
-        release = getattr(self._auth, "release", None)
-        if release is not None:
-            await release(self._transport)
+        if isinstance(self._auth, RefreshToken):
+            await self._auth.unbind(self._transport)
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

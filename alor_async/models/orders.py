@@ -36,7 +36,7 @@ class OrderEstimate(Model, frozen=True, kw_only=True, gc=False):
     """Could be sold without borrowing; lots."""
     own_lots_to_buy: Decimal | None = field(default=None, name="notMarginQuantityToBuy")
     """Could be bought without borrowing; lots."""
-    order_evaluation: Decimal | None = field(default=None, name="orderEvaluation")
+    order_value: Decimal | None = field(default=None, name="orderEvaluation")
     """Value of the order; money."""
     commission: Decimal | None = None
     """Commission to expect; money."""

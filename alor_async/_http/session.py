@@ -91,7 +91,6 @@ class Session:
         timeouts: What a call waits for when it names nothing else.
         retries: How often a call is tried when it names nothing else.
         limits: How much is done at once.
-        telemetry: Spans and metrics, or None.
         random: Gives numbers in [0, 1), for the pauses.
     """
 
@@ -105,7 +104,6 @@ class Session:
         timeouts: Timeouts | None = None,
         retries: RetryPolicy | None = None,
         limits: Limits | None = None,
-        telemetry: Telemetry | None = None,
         random: Callable[[], float] = _random.random,
     ) -> None:
         limits = Limits() if limits is None else limits
@@ -121,13 +119,17 @@ class Session:
         per_second = environment.per_second if limits.per_second is None else limits.per_second
         self._limiter = Limiter(limits.in_flight, per_second, clock)
         self._deadlines = Deadlines(clock)
-        self._telemetry = telemetry
+        self._telemetry: Telemetry | None = None
         self._random = random
         self._credentials: _Credentials | None = None
         self._is_closed = False
 
     def attach(self, telemetry: Telemetry | None) -> None:
         """Report calls to this telemetry from now on; None to no one."""
+        self._telemetry = telemetry
+
+    def attach(self, telemetry: Telemetry | None) -> None:
+        """Put a span around every call from now on, and count retries; None for neither."""
         self._telemetry = telemetry
 
     async def send(

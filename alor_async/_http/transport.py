@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
@@ -111,7 +111,6 @@ class Transport:
         ssl_context: How servers are checked, where the system's trust is not wanted.
         proxy: Address of an HTTP proxy.
         user_agent: Put before the library's own name.
-        trace_configs: aiohttp's hooks, for telemetry.
 
     Raises:
         ConfigError: A setting is wrong.
@@ -125,7 +124,6 @@ class Transport:
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
         user_agent: str | None = None,
-        trace_configs: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
         check_tls(ssl_context)
         check_proxy(proxy)
@@ -134,7 +132,6 @@ class Transport:
         self._ssl: ssl.SSLContext | bool = True if ssl_context is None else ssl_context
         self._proxy = None if proxy is None else SecretText(proxy)
         self._user_agent = _user_agent(user_agent)
-        self._trace_configs = list(trace_configs)
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
         self._first_used: weakref.WeakKeyDictionary[object, float] = weakref.WeakKeyDictionary()

@@ -125,10 +125,6 @@ class Session:
         self._is_closed = False
 
     def attach(self, telemetry: Telemetry | None) -> None:
-        """Report calls to this telemetry from now on; None to no one."""
-        self._telemetry = telemetry
-
-    def attach(self, telemetry: Telemetry | None) -> None:
         """Put a span around every call from now on, and count retries; None for neither."""
         self._telemetry = telemetry
 

@@ -142,10 +142,13 @@ class Transport:
         return self._session is not None
 
     async def open(self, telemetry: Telemetry | None = None) -> None:
-        """Make the session. Nothing is connected yet.
+        """Make the session. Nothing is connected yet. Idempotent.
 
         Args:
-            telemetry: Adds its hooks to the session's, or None when nobody listens.
+            telemetry: Spans and metrics of the requests, or None when nobody listens.
+
+        Raises:
+            ClosedError: It was closed, or the borrowed session is.
         """
         if self._is_closed:
             raise ClosedError("this client was closed; make another one")
@@ -164,7 +167,7 @@ class Transport:
                 hdrs.ACCEPT_ENCODING: "gzip, deflate",
             },
             request_class=_StagedRequest,
-            trace_configs=self._trace_configs if telemetry is None else [*self._trace_configs, telemetry.trace_config],
+            trace_configs=None if telemetry is None else [telemetry.trace_config],
             trust_env=False,
             requote_redirect_url=False,
             max_line_size=_LARGEST_HEADER,

@@ -36,7 +36,7 @@ from alor_async.sandbox.market import Markets
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from alor_async.sandbox.core.entities import InstrumentSpec, Order, OwnTrade, Position, StopOrder
+    from alor_async.sandbox.core.entities import Instrument, InstrumentSpec, Order, OwnTrade, Position, StopOrder
     from alor_async.sandbox.core.journal import Journal
 
 __all__ = ["Fault", "Faults", "Received", "Sandbox", "SandboxBroken", "Selector"]
@@ -190,6 +190,12 @@ class Sandbox:
     def portfolios(self) -> tuple[str, ...]:
         """The portfolios of the login."""
         return tuple(info.portfolio for info in self._exchange.portfolios)
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Every instrument, the most traded first."""
+        with self._lock:
+            return self._exchange.search_instruments()
 
     # -- the witness -------------------------------------------------------------------------------------------------
 

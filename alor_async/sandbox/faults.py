@@ -164,6 +164,7 @@ class RejectToken:
 
 AnswerEffect: TypeAlias = Answer | RawAnswer | ExtraHeaders | ChangedBody | Drip | Truncate | Delay | Drop | RejectToken
 Effect: TypeAlias = WireEffect | AnswerEffect
+FINAL_EFFECTS = (Answer, RawAnswer, Drop)
 WIRE_EFFECTS = (Reset, Blackhole, Latency, Bandwidth, Slicer, HalfClose, SlowClose)
 
 
@@ -337,13 +338,18 @@ class FaultPlan:
             self._keep(())
 
     def take(self, moment: Moment, wanted: Callable[[Fault], bool]) -> list[Effect]:
-        """The effects that fire now on this request, each counted and put on record."""
+        """The effects that fire now on this request, each counted and put on record.
+
+        They add up, in the order in which they were armed, until one of them decides the answer.
+        """
         taken: list[Effect] = []
         with self._lock:
             for armed in self.armed:
                 if wanted(armed.fault) and self._fires(armed, moment):
                     taken.append(armed.fault.effect)
                     self._on_fire(armed.fault, moment)
+                    if isinstance(armed.fault.effect, FINAL_EFFECTS):
+                        break
             if taken:
                 self._keep(tuple(armed for armed in self.armed if not armed.spent))
         return taken

@@ -89,6 +89,8 @@ class Lane:
         if bend.latency is not None:
             await asyncio.sleep(bend.latency())
         for piece in bend.pieces(data):
+            if bend.bandwidth is not None:
+                await asyncio.sleep(len(piece) / bend.bandwidth)
             if bend.swallow:
                 return
             if bend.left is not None and len(piece) >= bend.left:
@@ -97,9 +99,8 @@ class Lane:
             if bend.left is not None:
                 bend.left -= len(piece)
             self._deliver(piece)
-            pause = bend.piece_pause + (len(piece) / bend.bandwidth if bend.bandwidth else 0.0)
-            if pause:
-                await asyncio.sleep(pause)
+            if bend.piece_pause:
+                await asyncio.sleep(bend.piece_pause)
 
     def _end(self, bend: Bend, last: bytes) -> None:
         if last:

@@ -1,0 +1,255 @@
+"""Faults in answers, tokens and requests: aimed, counted, put on record, and gone when cleared."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+
+from alor_async.errors import ConfigError
+from alor_async.sandbox import Fault, Sandbox, Selector
+from alor_async.sandbox.faults import Answer
+from tests.sandbox.gateway.conftest import Caller, until
+
+TIME = "/md/v2/time"
+LOST = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
+
+
+async def status(call: Caller, path: str = TIME) -> int:
+    return (await call("GET", path)).status
+
+
+@pytest.fixture
+def low(sandbox: Sandbox) -> str:
+    bid = sandbox.market["SBER"].quote.bid
+    assert bid is not None
+    return str(bid - 5)
+
+
+class TestSelectors:
+    async def test_times_and_route(self, sandbox: Sandbox, call: Caller) -> None:
+        armed = sandbox.faults.http.status(503, route="GET /md/v2/time", times=2)
+        assert await status(call, "/md/v2/Securities/currencyPairs") == 200
+        assert [await status(call) for _ in range(3)] == [503, 503, 200]
+        assert (armed.fired, armed.spent) == (2, True)
+        assert sandbox.faults.armed == ()
+
+    async def test_nth(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.status(500, operation="get_server_time", nth=2)
+        assert [await status(call) for _ in range(3)] == [200, 500, 200]
+
+    async def test_until_cleared_by_hand_or_by_a_block(self, sandbox: Sandbox, call: Caller) -> None:
+        with sandbox.faults.http.status(502, times=None) as armed:
+            assert [await status(call) for _ in range(3)] == [502] * 3
+        assert await status(call) == 200
+        assert armed.fired == 3
+        sandbox.faults.http.status(504, times=None)
+        assert await status(call) == 504
+        sandbox.faults.clear()
+        assert await status(call) == 200
+
+    async def test_method_server_and_pattern(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.status(418, method="delete", times=None)
+        sandbox.faults.http.status(419, server="oauth", times=None)
+        sandbox.faults.http.status(420, operation="instruments.*", times=None)
+        assert await status(call) == 200
+        assert (await call("POST", "/refresh", server="oauth")).status == 419
+        assert await status(call, "/md/v2/Securities/currencyPairs") == 420
+        assert (await call("DELETE", "/md/v2/time")).status == 418
+
+    async def test_portfolio_and_symbol_wherever_they_stand(
+        self, sandbox: Sandbox, call: Caller, portfolio: str, low: str
+    ) -> None:
+        sandbox.faults.http.status(521, portfolio=portfolio.lower(), symbol="sber", times=None)
+        sandbox.faults.http.status(522, symbol="GAZP", times=None)
+        sandbox.faults.http.status(523, portfolio=portfolio, times=None)
+        assert (await call.place_limit(portfolio, low)).status == 521
+        assert await status(call, f"/md/v2/Clients/MOEX/{portfolio}/SBER/trades") == 521
+        assert await status(call, "/md/v2/Securities/MOEX:LKOH,MOEX:GAZP/quotes") == 522
+        assert await status(call, "/md/v2/history?symbol=GAZP") == 522
+        assert await status(call, f"/md/v2/Clients/MOEX/{portfolio}/orders") == 523
+        estimate = {"portfolio": portfolio, "ticker": "SBER", "exchange": "MOEX"}
+        answer = await call("POST", "/commandapi/warptrans/TRADE/v2/client/orders/estimate", json=estimate)
+        assert answer.status == 521
+        assert await status(call, "/md/v2/Securities/MOEX/LKOH") == 200
+
+    async def test_probability_comes_from_the_seed(self) -> None:
+        async def story(seed: int) -> list[int]:
+            with Sandbox(seed=seed) as sandbox:
+                async with aiohttp.ClientSession() as session:
+                    call = Caller(sandbox, session)
+                    sandbox.faults.http.status(500, probability=0.5, times=None)
+                    return [await status(call) for _ in range(24)]
+
+        first, again, other = await story(1), await story(1), await story(2)
+        assert first == again != other
+        assert {200, 500} == set(first)
+
+    async def test_a_fault_made_as_a_value(self, sandbox: Sandbox, call: Caller) -> None:
+        fault = Fault(name="teapot", selector=Selector(route=TIME), effect=Answer(status=418, body=b"short and stout"))
+        assert "teapot" in repr(sandbox.faults.arm(fault))
+        assert (await call("GET", TIME)).text == "short and stout"
+
+    async def test_every_firing_is_in_the_journal(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.status(503, operation="get_server_time")
+        await status(call)
+        (entry,) = sandbox.journal.of("fault")
+        assert entry.details["fault"] == "http.status"
+        assert entry.details["operation"] == "get_server_time"
+
+    @pytest.mark.parametrize(
+        ("argument", "which"),
+        [
+            ("operation", {"operation": "orders.place_limt"}),
+            ("route", {"route": "GET /md/v2/tim"}),
+            ("nth", {"nth": 0}),
+            ("times", {"times": 0}),
+            ("probability", {"probability": 1.5}),
+        ],
+    )
+    def test_a_selector_that_could_never_match_is_refused(self, sandbox: Sandbox, argument: str, which: dict) -> None:
+        with pytest.raises(ConfigError) as caught:
+            sandbox.faults.http.status(500, **which)
+        assert caught.value.argument == argument
+
+    def test_values_that_make_no_sense_are_refused(self, sandbox: Sandbox) -> None:
+        with pytest.raises(ConfigError, match="status"):
+            sandbox.faults.http.status(5)
+        with pytest.raises(ConfigError, match="size"):
+            sandbox.faults.net.slicer(0)
+        with pytest.raises(ConfigError, match="bytes_per_second"):
+            sandbox.faults.net.bandwidth(0)
+
+
+class TestHttp:
+    async def test_status_with_body_and_headers(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.status(429, body="slow down", headers={"Retry-After": "5"})
+        answer = await call("GET", TIME)
+        assert (answer.status, answer.text, answer.headers["Retry-After"]) == (429, "slow down", "5")
+
+    async def test_before_execution_nothing_acts_after_it_all_has(
+        self, sandbox: Sandbox, call: Caller, portfolio: str, low: str
+    ) -> None:
+        sandbox.faults.http.status(503, operation="orders.place_limit")
+        assert (await call.place_limit(portfolio, low)).status == 503
+        assert sandbox.orders() == ()
+        sandbox.faults.http.status(503, operation="orders.place_limit", stage="after_execution")
+        assert (await call.place_limit(portfolio, low)).status == 503
+        assert len(sandbox.orders()) == 1
+
+    async def test_redirect(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.redirect("http://127.0.0.1:1/elsewhere", status=308)
+        answer = await call("GET", TIME)
+        assert (answer.status, answer.headers["Location"]) == (308, "http://127.0.0.1:1/elsewhere")
+
+    async def test_headers_may_repeat(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.header("X-Noise", "a", count=3)
+        answer = await call("GET", TIME)
+        assert answer.headers.getall("X-Noise") == ["a"] * 3
+        assert int(answer.text) > 0
+
+    async def test_another_body_or_a_change_of_the_honest_one(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.body("<html></html>", content_type="text/html")
+        answer = await call("GET", TIME)
+        assert (answer.status, answer.text, answer.content_type) == (200, "<html></html>", "text/html")
+        sandbox.faults.http.body(lambda honest: b"[" + honest + b"]")
+        assert isinstance((await call("GET", TIME)).json, list)
+
+    async def test_drip(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.drip(pause=0.01, size=2)
+        begun = time.monotonic()
+        assert int((await call("GET", TIME)).text) > 0
+        assert time.monotonic() - begun >= 0.03
+
+    async def test_truncated_as_the_length_tells(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.truncate(3)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await call("GET", TIME)
+
+    async def test_truncated_and_nothing_tells(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.truncate(3, declared=False)
+        answer = await call("GET", TIME)
+        assert (answer.status, len(answer.body)) == (200, 3)
+
+    async def test_delay(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.delay(0.05)
+        begun = time.monotonic()
+        assert await status(call) == 200
+        assert time.monotonic() - begun >= 0.05
+
+
+class TestLostRequestsAndAnswers:
+    @pytest.mark.parametrize("how", ["reset", "close"])
+    async def test_the_order_is_there_though_its_answer_is_not(
+        self, sandbox: Sandbox, call: Caller, portfolio: str, low: str, how: str
+    ) -> None:
+        sandbox.faults.ack.drop(operation="orders.place_limit", how=how)
+        with pytest.raises(LOST):
+            await call.place_limit(portfolio, low, request_id="lost")
+        assert len(sandbox.orders()) == 1
+        assert sandbox.requests[-1].status is None
+        again = await call.place_limit(portfolio, low, request_id="lost")
+        assert again.json["oldResponse"]["statusCode"] == 200
+        assert len(sandbox.orders()) == 1
+
+    async def test_the_request_is_lost_before_it_acts(
+        self, sandbox: Sandbox, call: Caller, portfolio: str, low: str
+    ) -> None:
+        sandbox.faults.req.drop(operation="orders.place_limit")
+        with pytest.raises(LOST):
+            await call.place_limit(portfolio, low, request_id="never")
+        assert sandbox.orders() == ()
+        assert (await call.place_limit(portfolio, low, request_id="never")).status == 200
+
+    async def test_silence(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.ack.drop(how="hang")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await call("GET", TIME)
+        assert sandbox.requests.count("get_server_time") == 1
+
+    async def test_a_late_answer_hides_an_order_that_is_there(
+        self, sandbox: Sandbox, call: Caller, portfolio: str, low: str
+    ) -> None:
+        sandbox.faults.ack.delay(30)
+        task = asyncio.create_task(call.place_limit(portfolio, low, request_id="late"))
+        await until(lambda: len(sandbox.orders()) == 1)
+        again = await call.place_limit(portfolio, low, request_id="late")
+        assert again.json["oldResponse"]["statusCode"] == 200
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def test_a_client_that_gave_up_is_served_all_the_same(
+        self, sandbox: Sandbox, call: Caller, portfolio: str, low: str
+    ) -> None:
+        sandbox.faults.req.delay(0.1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await call.place_limit(portfolio, low)
+        assert sandbox.orders() == ()
+        await until(lambda: len(sandbox.orders()) == 1)
+
+
+class TestAuth:
+    async def test_good_tokens_are_refused_for_a_while(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.auth.reject(2)
+        assert [await status(call) for _ in range(3)] == [401, 401, 200]
+
+    async def test_a_slow_or_failing_token_service(self, sandbox: Sandbox, call: Caller) -> None:
+        async def refresh() -> int:
+            return (await call("POST", "/refresh", server="oauth", json={"token": sandbox.refresh_token})).status
+
+        sandbox.faults.auth.slow(0.05)
+        begun = time.monotonic()
+        assert await refresh() == 200
+        assert time.monotonic() - begun >= 0.05
+        sandbox.faults.auth.status(503, headers={"Retry-After": "1"}, times=2)
+        assert [await refresh() for _ in range(3)] == [503, 503, 200]
+        assert sandbox.tokens.refreshes == 2
+
+    async def test_an_answer_without_a_token(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.auth.answer(b'{"AccessToken":null}')
+        answer = await call("POST", "/refresh", server="oauth", json={"token": sandbox.refresh_token})
+        assert (answer.status, answer.json) == (200, {"AccessToken": None})

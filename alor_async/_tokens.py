@@ -6,10 +6,9 @@ A token is read without checking its signature: the client does not decide by it
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from datetime import UTC, datetime
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, cast, runtime_checkable
 
 import msgspec
 from msgspec import Struct
@@ -19,24 +18,25 @@ from alor_async.errors import AuthError, ConfigError
 __all__ = ["AccessToken", "Claims", "StaticToken", "TokenProvider"]
 
 _MAX_TOKEN: Final = 16_384
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", re.ASCII)
-_REFRESH_TOKEN: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_REFRESH_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 _LATEST: Final = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp())
 
 
 class _Payload(Struct):
-    exp: int
-    iat: int = 0
-    sub: str = ""
-    clientid: str = ""
-    azp: str = ""
-    portfolios: str = ""
-    agreements: str = ""
-    scope: str = ""
-    aud: str | list[str] = ""
-    iss: str = ""
-    ent: str = ""
-    ein: str = ""
+    # Only the expiry decides anything: a claim of another type than usual must not cost the token.
+    exp: float
+    iat: object = None
+    sub: object = None
+    clientid: object = None
+    azp: object = None
+    portfolios: object = None
+    agreements: object = None
+    scope: object = None
+    aud: object = None
+    iss: object = None
+    ent: object = None
+    ein: object = None
 
 
 class Claims(Struct, frozen=True, kw_only=True):
@@ -87,23 +87,25 @@ class AccessToken:
 
     def __init__(self, text: str) -> None:
         payload = _read_payload(text)
+        if isinstance(payload, str):
+            del text  # Some loggers show a traceback's variables.
+            raise AuthError(payload)
         self._text = text
-        self.expires = payload.exp
-        self.issued = payload.iat if 0 < payload.iat < payload.exp else 0
-        audience = payload.aud.split() if isinstance(payload.aud, str) else payload.aud
+        self.expires = int(payload.exp)
+        self.issued = _seconds(payload.iat, before=self.expires)
         self.claims = Claims(
-            login=payload.sub,
-            portfolios=tuple(payload.portfolios.split()),
-            agreements=tuple(payload.agreements.split()),
-            scopes=tuple(payload.scope.split()),
-            audience=tuple(audience),
-            client_id=payload.clientid,
-            application_id=payload.azp,
-            entity=payload.ent,
-            entity_id=payload.ein,
-            issuer=payload.iss,
+            login=_word(payload.sub),
+            portfolios=_words(payload.portfolios),
+            agreements=_words(payload.agreements),
+            scopes=_words(payload.scope),
+            audience=_words(payload.aud),
+            client_id=_word(payload.clientid),
+            application_id=_word(payload.azp),
+            entity=_word(payload.ent),
+            entity_id=_word(payload.ein),
+            issuer=_word(payload.iss),
             issued_at=datetime.fromtimestamp(self.issued, UTC) if self.issued else None,
-            expires_at=datetime.fromtimestamp(payload.exp, UTC),
+            expires_at=datetime.fromtimestamp(self.expires, UTC),
         )
 
     def reveal(self) -> str:
@@ -117,31 +119,47 @@ class AccessToken:
         raise TypeError("an access token is not pickled")
 
 
-def _read_payload(text: object) -> _Payload:
+def _read_payload(text: object) -> _Payload | str:
+    """Read the claims, or say what is wrong without quoting any of them."""
     if not isinstance(text, str) or len(text) > _MAX_TOKEN or _TOKEN.fullmatch(text) is None:
-        raise AuthError("the access token is not a JWT")
+        return "the access token is not a JWT"
     part = text.split(".")[1]
-    problem = "the access token's claims cannot be read"
     try:
         payload = _payload_decoder.decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError):
-        # `from None`: the cause's text would quote the claims.
-        raise AuthError(problem) from None
-    if not 0 < payload.exp < _LATEST:
-        raise AuthError("the access token's expiry is absurd")
-    return payload
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return "the access token's claims cannot be read"
+    return payload if 0 < payload.exp < _LATEST else "the access token's expiry is absurd"
 
 
 _payload_decoder: Final = msgspec.json.Decoder(_Payload)
 
 
+def _word(claim: object) -> str:
+    return str(claim) if isinstance(claim, str | int) else ""
+
+
+def _words(claim: object) -> tuple[str, ...]:
+    """Take a claim that lists words: the broker writes one text with spaces, other issuers write an array."""
+    if isinstance(claim, str):
+        return tuple(claim.split())
+    items = cast("list[object]", claim) if isinstance(claim, list) else []
+    return tuple(word for word in items if isinstance(word, str))
+
+
+def _seconds(claim: object, *, before: int) -> int:
+    return int(claim) if isinstance(claim, int | float) and 0 < claim < before else 0
+
+
 def check_refresh_token(argument: str, token: object) -> str:
     """Return `token` if it can be a refresh token; the error never quotes it."""
     if not isinstance(token, str) or not token:
-        raise ConfigError(argument, "must be a refresh token (text, not empty)")
-    if len(token) > _MAX_TOKEN or _REFRESH_TOKEN.fullmatch(token) is None:
-        raise ConfigError(argument, "must be one line of visible ASCII: check for spaces and line ends")
-    return token
+        problem = "must be a refresh token (text, not empty)"
+    elif len(token) > _MAX_TOKEN or _REFRESH_TOKEN.fullmatch(token) is None:
+        problem = "must be one line of visible ASCII: check for spaces and line ends"
+    else:
+        return token
+    del token  # Some loggers show a traceback's variables.
+    raise ConfigError(argument, problem)
 
 
 @runtime_checkable
@@ -174,7 +192,11 @@ class StaticToken:
         try:
             self._token = AccessToken(token)
         except AuthError as error:
-            raise ConfigError("token", str(error)) from None
+            problem = str(error)
+        else:
+            return
+        del token  # Some loggers show a traceback's variables.
+        raise ConfigError("token", problem)
 
     async def get_token(self) -> str:
         """Return the token, whether or not it is still valid."""

@@ -6,9 +6,9 @@ All are immutable and checked when they are made, so a wrong one is a `ConfigErr
 from __future__ import annotations
 
 import ipaddress
-import math
+import re
 from typing import Final, Literal, TypeAlias
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -24,6 +24,10 @@ __all__ = [
     "StreamSettings",
     "Timeouts",
 ]
+
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_LARGEST: Final = 1e9
+"""No setting has a reason to be larger: a billion seconds are thirty years."""
 
 SANDBOX_NAME: Final = "sandbox"
 
@@ -51,7 +55,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     per_second: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.name or not self.name.isprintable():
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise ConfigError("Environment.name", "must be a printable word")
         _check_address("Environment.api", self.api, secure="https", plain="http", path_allowed=False)
         _check_address("Environment.oauth", self.oauth, secure="https", plain="http", path_allowed=False)
@@ -65,38 +69,44 @@ class Environment(Struct, frozen=True, kw_only=True):
 
 
 def _check_address(setting: str, address: str, *, secure: str, plain: str, path_allowed: bool) -> None:
+    if not isinstance(address, str) or not address.isascii() or not address.isprintable() or " " in address:
+        raise ConfigError(setting, "must be plain ASCII text without spaces")
     try:
         parts = urlsplit(address)
-        port_is_valid = parts.port is None or parts.port > 0
-    except (ValueError, AttributeError, TypeError) as error:
+        port = parts.port
+    except ValueError as error:
         raise ConfigError(setting, "is not an address") from error
-    if parts.scheme not in {secure, plain} or not parts.hostname or not port_is_valid:
-        raise ConfigError(setting, f"must look like {secure}://host")
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         raise ConfigError(setting, "must not carry a user or a password")
-    if parts.query or parts.fragment or "?" in address or "#" in address:
+    if parts.scheme not in {secure, plain} or not _is_host(parts.hostname or "") or port == 0:
+        raise ConfigError(setting, f"must look like {secure}://host")
+    if "?" in address or "#" in address:
         raise ConfigError(setting, "must not carry a query or a fragment")
-    if not address.isascii() or any(character <= " " for character in address):
-        raise ConfigError(setting, "must be plain ASCII without spaces")
     if not path_allowed and parts.path not in {"", "/"}:
         raise ConfigError(setting, "must not carry a path")
-    if parts.scheme == plain and not _is_loopback(parts):
+    if parts.scheme == plain and not _is_loopback(parts.hostname or ""):
         raise ConfigError(setting, f"must be {secure}: {plain} is for addresses of this machine only")
 
 
-def _is_loopback(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    if host == "localhost":
-        return True
+def _is_host(host: str) -> bool:
+    return _HOST.fullmatch(host) is not None or _address_of(host) is not None
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address_of(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return None
 
 
 def _check_number(setting: str, value: object, *, above: float | None = None, least: float | None = None) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(setting, f"must be a finite number, got {value!r:.40}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise ConfigError(setting, f"must be a finite number, at most {_LARGEST:g}, got {value!r:.40}")
     if above is not None and value <= above:
         raise ConfigError(setting, f"must be greater than {above:g}, got {value!r}")
     if least is not None and value < least:
@@ -183,7 +193,7 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
         _check_number("RetryPolicy.cap", self.cap, least=0)
         _check_number("RetryPolicy.retry_after_cap", self.retry_after_cap, least=0)
         _check_number("RetryPolicy.request_id_life", self.request_id_life, least=0)
-        if self.commands not in {"never", "same_id"}:
+        if self.commands not in ("never", "same_id"):
             raise ConfigError("RetryPolicy.commands", f'must be "never" or "same_id", got {self.commands!r:.40}')
 
 

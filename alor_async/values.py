@@ -8,9 +8,10 @@ from __future__ import annotations
 import enum
 import functools
 import re
+import unicodedata
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final, Protocol, TypeAlias, runtime_checkable
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -43,16 +44,15 @@ class Format(enum.StrEnum):
     """The superset: new fields appear here only."""
 
 
-# A segment of a URL's path, of a symbol or of a portfolio. Dots alone would change the path; a slash, a control
-# character or anything that a proxy could read as one of them must never get that far.
-_FORBIDDEN: Final = re.compile(
-    r"[\x00-\x1f\x7f-\xa0/\\?#%:;,\u2000-\u200f\u2024-\u202e\u2044\u2060-\u206f\u2215\ufe52\ufeff\uff0e\uff0f\uff3c]"
-)
+# What would change the path, end it, or read as something else than the one value that it is.
+_FORBIDDEN: Final = re.compile(r"[/\\?#%:;,]")
 _MAX_LENGTH: Final = 64
 
 
 def check_segment(argument: str, value: object, *, allow_space: bool = False) -> str:
     """Return `value` if it can stand in a path as it is meant.
+
+    A look-alike (a full-width slash, a one-dot leader) is judged by what it looks like: a proxy on the way may replace it.
 
     Raises:
         InvalidArgument: Not text, empty, too long, made of dots, or with a character that could change the path.
@@ -63,19 +63,18 @@ def check_segment(argument: str, value: object, *, allow_space: bool = False) ->
         raise InvalidArgument(argument, "must not be empty")
     if len(value) > _MAX_LENGTH:
         raise InvalidArgument(argument, f"must be at most {_MAX_LENGTH} characters, got {len(value)}")
-    found = _FORBIDDEN.search(value)
-    if found is not None:
-        raise InvalidArgument(argument, f"must not contain {found.group()!r}")
-    if value.strip() != value or (" " in value and not allow_space):
-        raise InvalidArgument(argument, "must not contain a space here")
-    if not value.strip("."):
-        raise InvalidArgument(argument, "must not be made of dots")
     if not value.isprintable():
         raise InvalidArgument(argument, "must be printable")
+    plain = value if value.isascii() else unicodedata.normalize("NFKC", value)
+    if (found := _FORBIDDEN.search(plain)) is not None:
+        raise InvalidArgument(argument, f"must not contain {found.group()!r}")
+    if " " in plain and (not allow_space or plain.strip() != plain):
+        raise InvalidArgument(argument, "must not contain a space here")
+    if not plain.strip("."):
+        raise InvalidArgument(argument, "must not be made of dots")
     return value
 
 
-@runtime_checkable
 class HasInstrumentId(Protocol):
     """Anything that knows its instrument: most models do."""
 
@@ -116,6 +115,8 @@ class InstrumentId(Struct, frozen=True, gc=False):
         Raises:
             InvalidArgument: The text has another shape, or a part is not acceptable.
         """
+        if not isinstance(text, str):
+            raise InvalidArgument("instrument", f"expected text, got {type(text).__name__}")
         return _parse_instrument(text)
 
     @classmethod
@@ -125,8 +126,9 @@ class InstrumentId(Struct, frozen=True, gc=False):
             return instrument
         if isinstance(instrument, str):
             return _parse_instrument(instrument)
-        if isinstance(instrument, HasInstrumentId):
-            return instrument.instrument_id
+        key = getattr(instrument, "instrument_id", None)
+        if isinstance(key, InstrumentId):
+            return key
         raise InvalidArgument(
             "instrument",
             f'expected an InstrumentId, text such as "MOEX:SBER", or a model; got {type(instrument).__name__}',
@@ -266,9 +268,8 @@ class Timeframe(Struct, frozen=True, gc=False):
 TimeframeLike: TypeAlias = Timeframe | str | int | timedelta
 """What a `timeframe` argument takes: an int is seconds."""
 
-_TIMEFRAME: Final = re.compile(r"[1-9][0-9]{0,8}|(?:[1-9][0-9]{0,2})?[DWMY]", re.ASCII)
+_TIMEFRAME: Final = re.compile(r"[1-9][0-9]{0,8}|(?:[1-9][0-9]{0,2})?[DWMY]")
 _UNITS: Final = {"D": 86_400, "W": 604_800, "M": 2_592_000, "Y": 31_536_000}
-
 
 Timeframe.SECOND = Timeframe("1")
 Timeframe.MINUTE = Timeframe("60")

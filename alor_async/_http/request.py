@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 from urllib.parse import quote
 from uuid import UUID
 
-from alor_async._policy.arguments import check_price
+from alor_async._policy.arguments import check_order_id, check_price
 from alor_async.errors import InvalidArgument
 from alor_async.values import Format, check_segment
 
@@ -88,9 +88,9 @@ class Operation(Generic[T_co]):
     """
 
     __slots__ = (
-        "_literals",
+        "_head",
         "_names",
-        "_path_names",
+        "_path",
         "_query",
         "access",
         "answer",
@@ -134,9 +134,7 @@ class Operation(Generic[T_co]):
         self.has_format = has_format
         self.has_request_id = has_request_id
         self.on_token_host = on_token_host
-        in_path = tuple(p for p in parameters if p.place is Place.PATH)
-        self._path_names = tuple(p.name for p in in_path)
-        self._literals = _split_template(path, in_path)
+        self._head, self._path = _split_template(path, parameters)
         self._query = tuple((p.name, p.prefix) for p in parameters if p.place is Place.QUERY)
         self._names = frozenset(p.name for p in parameters)
 
@@ -176,16 +174,16 @@ class Operation(Generic[T_co]):
         if not values.keys() <= self._names:
             unknown = sorted(values.keys() - self._names)
             raise TypeError(f"{self.name} has no parameter {unknown[0]!r}")
-        target, *literals = self._literals
-        for name, literal in zip(self._path_names, literals, strict=True):
+        target = self._head
+        for name, literal in self._path:
             target += _path_text(name, values.get(name)) + literal
-        separator = "?"
         if self.has_format:
-            format = Format.HEAVY if format is None else format
-            target += _FORMAT_QUERY[format]
+            format, spelling = _FORMATS[format]
+            target += spelling
             separator = "&"
         else:
             format = None
+            separator = "?"
         for name, prefix in self._query:
             value = values.get(name)
             if value is not None:
@@ -223,29 +221,32 @@ class Request(Generic[T_co]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):
             return NotImplemented
-        return (
-            self.operation is other.operation
-            and self.target == other.target
-            and self.body == other.body
-            and self.format is other.format
-            and self.request_id == other.request_id
-        )
+        theirs = cast("Request[object]", other)
+        return self.operation is theirs.operation and self._parts() == theirs._parts()
 
     def __hash__(self) -> int:
-        return hash((self.operation.name, self.target, self.body, self.request_id))
+        return hash((self.operation.name, *self._parts()))
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.target, self.body, self.format, self.request_id
 
 
-def _split_template(path: str, parameters: tuple[Parameter, ...]) -> tuple[str, ...]:
-    parts: list[str] = []
+def _split_template(path: str, parameters: tuple[Parameter, ...]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Cut a template into what comes before the first parameter, and each parameter's name with what follows it."""
+    names: list[str] = []
+    literals: list[str] = []
     rest = path
     for parameter in parameters:
-        literal, found, rest = rest.partition("{" + parameter.wire + "}")
-        if not found:
-            raise ValueError(f"{path} has no {{{parameter.wire}}}")
-        parts.append(literal)
+        if parameter.place is Place.PATH:
+            literal, found, rest = rest.partition("{" + parameter.wire + "}")
+            if not found:
+                raise ValueError(f"{path} has no {{{parameter.wire}}}")
+            names.append(parameter.name)
+            literals.append(literal)
     if "{" in rest:
         raise ValueError(f"{path} has a parameter without a description")
-    return (*parts, rest)
+    head, *following = (*literals, rest)
+    return head, tuple(zip(names, following, strict=True))
 
 
 class PathList(tuple[str, ...]):
@@ -276,6 +277,9 @@ def _path_text(name: str, value: object) -> str:
 
 @functools.lru_cache(_REMEMBERED)
 def _segment(name: str, text: str) -> str:
+    if name == "order_id":
+        # Anything else might be another route: `DELETE .../orders/all` cancels everything.
+        return check_order_id(text, name)
     return quote(check_segment(name, text, allow_space=True), safe="")
 
 
@@ -287,11 +291,14 @@ def _list_item(name: str, item: str) -> str:
 
 
 def _query_text(name: str, value: object) -> str:
-    writer = _QUERY_WRITERS.get(type(value))
-    if writer is not None:
-        return writer(name, value)
     if isinstance(value, str):
-        return _quoted(name, str(value))
+        return _quoted(name, value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | UUID):
+        return str(value)
+    if isinstance(value, Decimal):
+        return f"{check_price(value, name):f}"
     raise InvalidArgument(name, f"cannot be written as a parameter: {type(value).__name__}")
 
 
@@ -303,12 +310,7 @@ def _quoted(name: str, text: str) -> str:
         raise InvalidArgument(name, "must be text without lone surrogates") from None
 
 
-_QUERY_WRITERS: Final[dict[type, Callable[..., str]]] = {
-    str: _quoted,
-    bool: lambda _name, value: "true" if value else "false",
-    int: lambda _name, value: str(value),
-    Decimal: lambda name, value: f"{check_price(value, name):f}",
-    UUID: lambda _name, value: str(value),
+_FORMATS: Final[dict[Format | None, tuple[Format, str]]] = {
+    chosen: (spelling, f"?format={spelling.value}")
+    for chosen, spelling in ((None, Format.HEAVY), *((spelling, spelling) for spelling in Format))
 }
-
-_FORMAT_QUERY: Final = {spelling: f"?format={spelling.value}" for spelling in Format}

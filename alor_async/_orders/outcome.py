@@ -7,16 +7,18 @@ acted on. Whatever is not a proof is unknown: a lost answer is not a no, and a t
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from alor_async._orders.intent import Verb
+from alor_async._policy.arguments import check_order_id
 from alor_async.errors import (
     AlorError,
     ConnectError,
     Forbidden,
+    InvalidArgument,
     OrderNotWorking,
     OrderOutcomeUnknown,
     OrderRejected,
@@ -33,12 +35,15 @@ if TYPE_CHECKING:
 __all__ = ["Accepted", "judge", "order_number", "unknown"]
 
 _NOTHING_HAPPENED: Final = (QueueTimeout, ConnectError, RateLimited, Unauthorized, Forbidden)
-_TIMED_OUT: Final = "CommandResponseTimeout"
+_TIMED_OUT: Final = frozenset({"CommandResponseTimeout", "900"})
 _NOT_FOUND: Final = frozenset({"OrderToCancelNotFound", "OrderToModifyNotFound", "ExchangeOrderNotFound"})
 # Statuses with which a server says that it did not even look at the request.
 _REFUSED: Final = frozenset({400, 404, 405, 406, 411, 413, 414, 415, 422, 431})
 _BRACKETED: Final = re.compile(r"\s*\(\d+\)\s*$")
-_ASK: Final = "read the orders before anything else, and repeat only under the same request id"
+_REPEATED: Final = "already handled"
+_HANDLED_BEFORE: Final = "the broker handled this request id before and does not say how"
+_LONGEST_REASON: Final = 300
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class Accepted(Struct, frozen=True):
@@ -63,7 +68,9 @@ class _Refusal(Struct):
     message: object = None
     detail: object = None
     title: object = None
-    old_response: _OldResponse | None = msgspec.field(name="oldResponse", default=None)
+    errors: object = None
+    order_number: object = msgspec.field(name="orderNumber", default=None)
+    old_response: _OldResponse | UnsetType | None = msgspec.field(name="oldResponse", default=UNSET)
 
 
 class _FirstAnswer(Struct):
@@ -73,6 +80,7 @@ class _FirstAnswer(Struct):
 _refusals: Final = msgspec.json.Decoder(_Refusal)
 _first_answers: Final = msgspec.json.Decoder(_FirstAnswer)
 _texts: Final = msgspec.json.Decoder(str)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def judge(intent: Intent[object], error: RequestError) -> AlorError | Accepted:
@@ -82,97 +90,146 @@ def judge(intent: Intent[object], error: RequestError) -> AlorError | Accepted:
         The error to raise: the given one when it proves that nothing was acted on. `Accepted` when the broker
         repeated an earlier yes.
     """
-    if isinstance(error, _NOTHING_HAPPENED):
-        return error
     if isinstance(error, StatusError) and error.status in _REFUSED:
-        return _judge_body(intent, error.status, error.raw_body, replayed=False)
+        verdict = _judge_body(intent, error.status, error.raw_body, replayed=False)
+        if not error.ambiguous or isinstance(verdict, Accepted):
+            return verdict
+        if isinstance(verdict, OrderRejected) and verdict.replayed:
+            return verdict
+        # Refused now, but an earlier attempt may have been carried out: only the broker's copy of its answer tells.
+    elif isinstance(error, _NOTHING_HAPPENED) and not error.ambiguous:
+        return error
     return unknown(intent, error.problem)
 
 
 def _judge_body(intent: Intent[object], status: int, body: bytes, *, replayed: bool) -> AlorError | Accepted:
+    body = body.removeprefix(_BYTE_ORDER_MARK).strip()
     refusal = _read_refusal(body)
     if refusal is None:
-        if body.lstrip()[:1] == b"{":
-            # It began as one of the broker's answers, perhaps as the copy of a yes, and cannot be read.
-            return unknown(intent, f"the broker answered {status} with a body that cannot be read")
-        return _rejected(intent, status, None, _plain_text(body), replayed=replayed)
-    if refusal.old_response is not None and not replayed:
-        return _open_old_response(intent, refusal.old_response)
-    code = _BRACKETED.sub("", refusal.code) if isinstance(refusal.code, str) else None
-    reason = _first_text(refusal.message, refusal.detail, refusal.title)
-    if code == _TIMED_OUT:
+        return _judge_text(intent, status, body, replayed=replayed)
+    if refusal.old_response is not UNSET:
+        # A copy within a copy is nothing that the broker is known to send.
+        return unknown(intent, _HANDLED_BEFORE) if replayed else _open_old_response(intent, refusal.old_response)
+    code = _code_of(refusal)
+    reason = _first_text(refusal.message, refusal.detail, _validation_text(refusal.errors), refusal.title)
+    if code in _TIMED_OUT:
         return unknown(intent, "the broker stopped waiting for the exchange")
-    if code is None and reason is not None and "already handled" in reason.lower():
-        return unknown(intent, "the broker handled this request id before and does not say how")
+    if reason is not None and _REPEATED in reason.lower():
+        return unknown(intent, _HANDLED_BEFORE)
+    if code is None and refusal.order_number is not None:
+        return unknown(intent, f"the broker answered {status} and told an order's number")
     return _rejected(intent, status, code, reason, replayed=replayed)
 
 
-def _open_old_response(intent: Intent[object], old: _OldResponse) -> AlorError | Accepted:
+def _judge_text(intent: Intent[object], status: int, body: bytes, *, replayed: bool) -> AlorError:
+    """Judge a body that is not one of the broker's objects."""
+    is_page = body.startswith(b"<")
+    if b"{" in body and not is_page:
+        # It may have been one of the broker's answers, perhaps the copy of a yes, and cannot be read.
+        return unknown(intent, f"the broker answered {status} with a body that cannot be read")
+    reason = None if is_page else _plain_text(body)
+    if reason is not None and _REPEATED in reason.lower():
+        return unknown(intent, _HANDLED_BEFORE)
+    return _rejected(intent, status, None, reason, replayed=replayed, by_broker=not is_page)
+
+
+def _open_old_response(intent: Intent[object], old: _OldResponse | None) -> AlorError | Accepted:
     """Read the copy of the first answer that the broker gives for a repeated request id."""
-    body = bytes(old.body)
-    if body[:1] == b'"':
-        try:
-            body = _texts.decode(body).encode()
-        except msgspec.DecodeError:
-            body = b""
+    if old is None or old.status is None:
+        return unknown(intent, _HANDLED_BEFORE)
+    body = _without_quotes(bytes(old.body).strip())
     if old.status == 200:
         number = _number_in(body)
         if number is not None:
             return Accepted(number)
         return unknown(intent, "the first command with this request id was accepted, its order number is not told")
-    if old.status is not None and old.status in _REFUSED:
+    if old.status in _REFUSED:
         return _judge_body(intent, old.status, body, replayed=True)
-    return unknown(intent, "the broker handled this request id before and does not say how")
+    return unknown(intent, _HANDLED_BEFORE)
+
+
+def _without_quotes(body: bytes) -> bytes:
+    """Take the text out of a JSON text: an answer that was not JSON is copied as one, and so may be one that was."""
+    if not body.startswith(b'"'):
+        return body
+    try:
+        return _texts.decode(body).encode("utf-8", "replace")
+    except _UNREADABLE:
+        return body
 
 
 def _number_in(body: bytes) -> str | None:
     try:
         return order_number(_first_answers.decode(body).order_number)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return None
 
 
 def order_number(value: int | str | None) -> str | None:
     """Return an order's number as text, or None for anything that cannot be one."""
-    text = "" if value is None or isinstance(value, bool) else str(value)
-    return text if text.isascii() and text.isdigit() and text.strip("0") else None
+    if value is None:
+        return None
+    try:
+        return check_order_id(value)
+    except InvalidArgument:
+        return None
 
 
 def _read_refusal(body: bytes) -> _Refusal | None:
     try:
         return _refusals.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return None
 
 
-def _plain_text(body: bytes) -> str | None:
-    text = " ".join(body.decode("utf-8", "replace").split())[:300]
-    return text if text and not text.startswith("<") else None
+def _code_of(refusal: _Refusal) -> str | None:
+    code = refusal.code
+    if isinstance(code, bool) or not isinstance(code, str | int):
+        return None
+    return _BRACKETED.sub("", str(code)).strip() or None
 
 
 def _first_text(*candidates: object) -> str | None:
-    for text in candidates:
-        if isinstance(text, str) and text:
-            return " ".join(text.split())[:300]
+    for candidate in candidates:
+        if isinstance(candidate, str) and (text := _on_one_line(candidate)):
+            return text
     return None
 
 
+def _validation_text(errors: object) -> str | None:
+    """Put `{"price": ["The value is not valid."]}` into words."""
+    if not isinstance(errors, dict):
+        return None
+    fields = cast("dict[str, object]", errors)
+    return "; ".join(f"{name}: {texts[0]}" for name, texts in fields.items() if isinstance(texts, list) and texts)
+
+
+def _plain_text(body: bytes) -> str | None:
+    if body == b"null":
+        return None
+    return _on_one_line(_without_quotes(body).decode("utf-8", "replace")) or None
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_REASON]
+
+
 def _rejected(
-    intent: Intent[object], status: int, code: str | None, reason: str | None, *, replayed: bool
+    intent: Intent[object], status: int, code: str | None, reason: str | None, *, replayed: bool, by_broker: bool = True
 ) -> OrderRejected:
-    not_working = intent.verb in {Verb.REPLACE, Verb.CANCEL} and (
-        code in _NOT_FOUND or (status == 404 and code is None)
-    )
-    kind = OrderNotWorking if not_working else OrderRejected
-    words = [f"{intent.operation.name}: the broker said no"]
-    if not_working:
-        words = [f"{intent.operation.name}: the order is not working, nothing was changed"]
+    # A page that says 404 comes from something on the way, which knows nothing of orders.
+    is_missing = code in _NOT_FOUND or (status == 404 and code is None and by_broker)
+    not_working = is_missing and intent.verb in {Verb.REPLACE, Verb.CANCEL}
+    words = [intent.operation.name, ": "]
+    words.append("the order is not working, nothing was changed" if not_working else "the broker said no")
     if code is not None:
         words.append(f" ({code})")
     if reason is not None:
         words.append(f": {reason}")
     if replayed:
         words.append(" [the answer to an earlier command with this request id]")
+    words.append(_request_of(intent))
+    kind = OrderNotWorking if not_working else OrderRejected
     return kind(
         "".join(words),
         code=code,
@@ -185,9 +242,16 @@ def _rejected(
 
 def unknown(intent: Intent[object], problem: str) -> OrderOutcomeUnknown:
     """Say that nobody knows whether the command was carried out, and why."""
-    request = f" [request {intent.request_id}]" if intent.request_id is not None else ""
+    what_to_read = "groups" if intent.verb is Verb.GROUP else "orders"
+    advice = f"read the {what_to_read} before anything else"
+    if intent.request_id is not None:
+        advice += ", and repeat only under the same request id"
     return OrderOutcomeUnknown(
-        f"{intent.operation.name}: {problem}; the command may have been carried out: {_ASK}{request}",
+        f"{intent.operation.name}: {problem}; the command may have been carried out: {advice}{_request_of(intent)}",
         request_id=intent.request_id,
         instrument_id=intent.instrument_id,
     )
+
+
+def _request_of(intent: Intent[object]) -> str:
+    return "" if intent.request_id is None else f" [request {intent.request_id}]"

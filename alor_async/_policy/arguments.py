@@ -31,8 +31,6 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 _TEXT_LIMIT: Final = 256
 _SMALLEST_EXPONENT: Final = -12
 _LARGEST_EXPONENT: Final = 15
-_TOO_LARGE: Final = 10 ** (_LARGEST_EXPONENT + 1)
-_ABSURD: Final = Decimal(_TOO_LARGE)
 _MOST_DIGITS: Final = 28
 
 
@@ -63,17 +61,30 @@ def check_price(value: object, argument: str = "price") -> Decimal:
         raise InvalidArgument(argument, 'a float is not exact: write Decimal("250.10")')
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         raise InvalidArgument(argument, f"expected a Decimal, got {_shown(value)}")
-    is_sane = abs(value) < _TOO_LARGE if isinstance(value, int) else value.is_finite()
-    price = Decimal(value) if is_sane else _ABSURD
-    if not _SMALLEST_EXPONENT <= price.adjusted() <= _LARGEST_EXPONENT:
-        raise InvalidArgument(argument, "must be finite and of a sane size")
-    if len(price.as_tuple().digits) > _MOST_DIGITS:
-        raise InvalidArgument(argument, f"must have at most {_MOST_DIGITS} digits")
+    if not _is_sane(value):
+        raise InvalidArgument(argument, f"must be finite, of a sane size, and at most {_MOST_DIGITS} digits long")
+    price = Decimal(value)
     # `1E+2` is legal JSON, but not every server reads it.
     return Decimal(f"{price:f}") if "E+" in str(price) else price
 
 
-order's comment: at most 100 characters, none of them a control character."""
+def _is_sane(value: Decimal | int) -> bool:
+    if isinstance(value, int):
+        return abs(value) < int(10 ** (_LARGEST_EXPONENT + 1))
+    return (
+        value.is_finite()
+        and _SMALLEST_EXPONENT <= value.adjusted() <= _LARGEST_EXPONENT
+        and len(value.as_tuple().digits) <= _MOST_DIGITS
+    )
+
+
+def check_optional_price(value: object, argument: str = "price") -> Decimal | None:
+    """Return an exact, finite price, or None."""
+    return None if value is None else check_price(value, argument)
+
+
+def check_comment(value: object) -> str | None:
+    """Return an order's comment: at most 100 characters, none of them a control character."""
     if value is None:
         return None
     if not isinstance(value, str):

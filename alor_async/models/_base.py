@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct
@@ -54,9 +54,7 @@ class Model(Struct, frozen=True, kw_only=True):
 
         Decimals become text, so that nothing is rounded; times become ISO 8601 text; tuples become lists.
         """
-        plain = msgspec.to_builtins(_by_attribute(self))
-        assert isinstance(plain, dict)
-        return plain
+        return cast("dict[str, object]", msgspec.to_builtins(_by_attribute(self)))
 
     def to_json(self) -> bytes:
         """Give JSON by attribute name, in which Decimals are exact JSON numbers."""
@@ -70,7 +68,7 @@ def _by_attribute(value: object) -> object:
     if isinstance(value, Model):
         return {name: _by_attribute(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, tuple):
-        return [_by_attribute(item) for item in value]
+        return [_by_attribute(item) for item in cast("tuple[object, ...]", value)]
     return value
 
 
@@ -135,12 +133,17 @@ def parse_time(text: str) -> datetime:
     Digits past the microsecond are cut off. A time without a zone is UTC.
 
     Raises:
-        ValueError: Not an ISO time.
+        ValueError: Not an ISO time, or outside of the years 1 to 9999 in UTC.
     """
     if text.startswith(_SENTINEL):
         return NEVER
     time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range in UTC") from None
 
 
 def decode_hook(kind: type, value: object) -> object:
@@ -153,7 +156,7 @@ def decode_hook(kind: type, value: object) -> object:
     if time is None:
         try:
             time = parse_time(value)
-        except (ValueError, OverflowError):
+        except ValueError:
             raise ValueError("Invalid RFC3339 encoded datetime") from None
         if len(_times) >= _CACHE_SIZE:
             _times.clear()

@@ -146,7 +146,7 @@ class OrderGroupsResource(Resource):
         body = bodies.OrderGroupBody(orders=_items(orders), execution_policy=_policy(policy))
         intent = Intent(operations.ORDER_GROUPS_CREATE, Verb.GROUP, body=body)
         answer = await carry_out(self._session, intent, timeout, retries)
-        if isinstance(answer, Accepted) or answer.group_id is None:
+        if isinstance(answer, Accepted):
             raise unknown(intent, "the broker accepted the group without telling its id")
         return answer.group_id
 

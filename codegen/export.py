@@ -30,8 +30,11 @@ The same calls in one format, for conformance tests: an answer has all the keys 
 listed values only.
 """
 
-_PRIVATE_FORMATS = frozenset({"wire-id"})
-"""Formats of our vocabulary that mean nothing to other tools."""
+_WIRE_ID = "wire-id"
+"""A format of our vocabulary: text that now and then comes as a bare number."""
+
+_NOT_ALWAYS = frozenset({"x-present-only-for", "x-sometimes"})
+"""What keeps a key out of the required ones of a closed document."""
 
 
 def open_document(contract: Json) -> Json:
@@ -138,7 +141,10 @@ class _Spelled:
     def schema(self, value: object) -> Json:
         schema = _resolve(self._contract, _object(value))
         result = {key: item for key, item in schema.items() if not key.startswith("x-")}
-        if result.get("format") in _PRIVATE_FORMATS or _is_zoneless(schema, self._format):
+        if result.get("format") == _WIRE_ID:
+            result["type"] = [*_words(result["type"]), "integer"]
+            del result["format"]
+        if _is_zoneless(schema, self._format):
             del result["format"]
         if schema.get("x-open") and not self._strict:
             result["examples"] = result.pop("enum")
@@ -158,7 +164,7 @@ class _Spelled:
         result: Json = {"properties": {str(keys[name]): self.schema(properties[name]) for name in present}}
         closed = self._closed and any("x-wire" in item for item in properties.values())
         if closed:
-            required = [name for name in present if "x-present-only-for" not in properties[name]]
+            required = [name for name in present if properties[name].keys().isdisjoint(_NOT_ALWAYS)]
             result["additionalProperties"] = False
         else:
             required = [str(name) for name in _list(schema.get("required", [])) if keys[str(name)] is not None]
@@ -200,6 +206,10 @@ def _without_extensions(value: object) -> object:
     if is_list(value):
         return [_without_extensions(item) for item in value]
     return value
+
+
+def _words(type_: object) -> list[object]:
+    return type_ if is_list(type_) else [type_]
 
 
 def _object(value: object) -> Json:

@@ -35,7 +35,7 @@ PRIVATE_MODULES: Final = ("bodies", "answers")
 CONSTRAINTS: Final = (
     "title", "examples", "default", "deprecated", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "pattern", "const",
-    "x-samples-show",
+    "x-samples-show", "x-sometimes",
 )  # fmt: skip
 """Keys that say more about a value, for the exported documents; the code does not depend on them."""
 

@@ -109,7 +109,19 @@ def test_a_time_without_a_zone_is_no_date_time_to_other_tools() -> None:
     heavy = answer(closed_document(sample.document(), Format.HEAVY))["properties"]
     assert "format" not in heavy["end"]  # type: ignore[index]
     assert heavy["at"]["format"] == "date-time"  # type: ignore[index]
-    assert "format" not in heavy["id"], "our own formats mean nothing to others"  # type: ignore[index]
+
+
+def test_an_id_that_comes_either_way_is_text_or_a_number() -> None:
+    heavy = answer(closed_document(sample.document(), Format.HEAVY))["properties"]
+    assert heavy["id"] == {"type": ["string", "integer"], "description": "Number."}  # type: ignore[index]
+
+
+def test_a_key_that_is_seen_now_and_then_is_not_asked_for() -> None:
+    document = sample.document()
+    sample.at(document, "components/schemas/Order/properties/side")["x-sometimes"] = True
+    heavy = answer(closed_document(document, Format.HEAVY))
+    assert "side" in heavy["properties"]  # type: ignore[operator]
+    assert "side" not in heavy["required"]  # type: ignore[operator]
 
 
 def test_the_format_of_a_closed_document_is_fixed() -> None:

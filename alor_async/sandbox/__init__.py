@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from alor_async.config import Environment
+from alor_async.config import SANDBOX_NAME, Environment
 from alor_async.errors import ClosedError, ConfigError
 from alor_async.sandbox.core.clock import ExchangeClock, WallClock
 from alor_async.sandbox.core.exchange import Exchange
-from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector
+from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector, Stage
 from alor_async.sandbox.gateway.app import Gateway
 from alor_async.sandbox.gateway.dedupe import Dedupe, DedupeMode
 from alor_async.sandbox.gateway.host import LOOPBACK, Host
@@ -136,8 +136,8 @@ class Sandbox:
         """
         if self._running:
             raise ClosedError("the sandbox was started before; make another one")
-        self._running = True
         self._host.start()
+        self._running = True
         return self
 
     def stop(self) -> None:
@@ -169,7 +169,7 @@ class Sandbox:
         if not api or not oauth:
             raise ClosedError("the sandbox is not started: its ports are not known yet")
         return Environment(
-            name="sandbox",
+            name=SANDBOX_NAME,
             api=f"http://{LOOPBACK}:{api}",
             oauth=f"http://{LOOPBACK}:{oauth}",
             ws=f"ws://{LOOPBACK}:{api}/ws",
@@ -247,17 +247,12 @@ class Sandbox:
     def _exchange_seconds(self) -> float:
         return self._clock.now_us() / 1_000_000
 
-    def _record_fault(self, fault: Fault, moment: Moment) -> None:
+    def _record_fault(self, name: str, stage: Stage | None, moment: Moment | None) -> None:
+        request = (
+            {} if moment is None else {"method": moment.method, "path": moment.path, "operation": moment.operation}
+        )
         with self._lock:
-            self._exchange.journal.record(
-                self._clock.now_us(),
-                "fault",
-                fault=fault.name,
-                stage=fault.stage,
-                method=moment.method,
-                path=moment.path,
-                operation=moment.operation,
-            )
+            self._exchange.journal.record(self._clock.now_us(), "fault", fault=name, stage=stage, **request)
 
 
 def _check_whole(argument: str, value: Any) -> None:

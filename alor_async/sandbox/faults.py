@@ -288,6 +288,10 @@ class Armed:
         return f"<Armed {self.fault.name} fired={self.fired} of {self.fault.selector.times or 'any number'}>"
 
 
+Record: TypeAlias = Callable[[str, Stage | None, "Moment | None"], None]
+"""Writes down a firing: the fault's name, its stage and the request, if it was one."""
+
+
 class Routes(Protocol):
     """What the plan asks of the routing table, to refuse a selector that could never match."""
 
@@ -303,10 +307,10 @@ class Routes(Protocol):
 class FaultPlan:
     """The armed faults. Arming and clearing are safe from any thread; faults fire in the order in which they were armed."""
 
-    def __init__(self, random: random.Random, routes: Routes, on_fire: Callable[[Fault, Moment], None]) -> None:
+    def __init__(self, random: random.Random, routes: Routes, record: Record) -> None:
         self._random = random
         self._routes = routes
-        self._on_fire = on_fire
+        self._record = record
         self._lock = threading.Lock()
         self.armed: tuple[Armed, ...] = ()
         self.watches_requests = False
@@ -347,12 +351,16 @@ class FaultPlan:
             for armed in self.armed:
                 if wanted(armed.fault) and self._fires(armed, moment):
                     taken.append(armed.fault.effect)
-                    self._on_fire(armed.fault, moment)
+                    self._record(armed.fault.name, armed.fault.stage, moment)
                     if isinstance(armed.fault.effect, FINAL_EFFECTS):
                         break
             if taken:
                 self._keep(tuple(armed for armed in self.armed if not armed.spent))
         return taken
+
+    def note(self, name: str) -> None:
+        """Put on record what went wrong without a request: a token revoked, a port closed."""
+        self._record(name, None, None)
 
     def jitter(self, most: float) -> float:
         """A random wait from zero to `most`."""

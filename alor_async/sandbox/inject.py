@@ -130,10 +130,12 @@ class AuthFaults(_Group):
 
     def expire_now(self) -> None:
         """Let every access token given out so far be refused with 401, whatever expiry it carries."""
+        self._plan.note("auth.expire_now")
         self._tokens.expire_all()
 
     def revoke_refresh(self) -> None:
         """Refuse the refresh token (403) from now on, and the access tokens made from it (401)."""
+        self._plan.note("auth.revoke_refresh")
         self._tokens.revoke_refresh()
 
     def reject(self, count: int | None = 1, **which: Unpack[Which]) -> Armed:
@@ -189,6 +191,7 @@ class NetFaults(_Group):
 
     def refuse(self, server: Literal["api", "oauth"] | None = None, *, reset_open: bool = True) -> Refusing:
         """Refuse connections until cleared; those that are open break, unless `reset_open` is False."""
+        self._plan.note("net.refuse")
         return Refusing(self._host, ("api", "oauth") if server is None else (server,), reset_open=reset_open)
 
     def reset(self, after_bytes: int = 0, *, direction: Direction = "out", **which: Unpack[Which]) -> Armed:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from alor_async.sandbox import faults
 from alor_async.sandbox.core.exchange import Exchange, InvalidQuery, UnknownInstrument, UnknownPortfolio
-from alor_async.sandbox.faults import AFTER, BEFORE, Effect, Fault, FaultPlan, Moment, is_inward
+from alor_async.sandbox.faults import AFTER, BEFORE, Fault, FaultPlan, Moment, is_inward
 from alor_async.sandbox.gateway.call import Call, Fields, Query, Refused, Reply, invalid, read_json, text_reply
 from alor_async.sandbox.gateway.dedupe import Dedupe
 from alor_async.sandbox.gateway.delivery import Delivery, silence, to_response
@@ -223,6 +223,3 @@ def _search(name: str, inquiry: Inquiry) -> Iterable[str]:
         yield holder.text(name if name == "portfolio" or fields.has("user") else "ticker")
     except Refused:
         return
-
-
-__all__ = ["Effect", "Gateway"]

@@ -91,16 +91,18 @@ class Query:
             raise invalid(name, f"The {name} field is required.")
         return value
 
-    def integer(self, name: str, *, least: int | None = None, most: int = _INT64) -> int | None:
+    def integer(self, name: str, *, least: int = -_INT64, most: int = _INT64) -> int | None:
         """A whole number within bounds."""
-        text = self.text(name)
-        if text is None:
-            return None
+        return None if self.text(name) is None else self.required_integer(name, least=least, most=most)
+
+    def required_integer(self, name: str, *, least: int = -_INT64, most: int = _INT64) -> int:
+        """A whole number within bounds that must be there."""
+        text = self.required(name)
         try:
             value = int(text)
         except ValueError:
             raise _not_valid(name, text) from None
-        if value > most or value < (-_INT64 if least is None else least):
+        if not least <= value <= most:
             raise _not_valid(name, text)
         return value
 

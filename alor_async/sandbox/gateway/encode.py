@@ -248,12 +248,6 @@ def _quote_rows(accrued: str | Callable[[Any], object]) -> tuple[Row, ...]:
 QUOTE: Table[core.Quote] = Table(*_quote_rows("accrued_interest"))
 FUTURES_QUOTE: Table[core.Quote] = Table(*_quote_rows(_nothing))
 
-BOOK_LEVEL: Table[core.BookLevel] = Table(
-    same("price", "price", "p"),
-    same("lots", "volume", "v"),
-    Row("bond_yield", "", "y", "", present("bond_yield")),
-)
-
 CANDLE: Table[core.Candle] = Table(
     same("timestamp", "time", "t"),
     same("close", "close", "c"),
@@ -279,23 +273,35 @@ MARKET_TRADE: Table[core.MarketTrade] = Table(
 
 
 def book(snapshot: core.BookSnapshot, format: Format, *, existing: bool = True) -> Wire:
-    """An order book."""
-    bids, asks = (BOOK_LEVEL.many(side, format) for side in (snapshot.bids, snapshot.asks))
+    """An order book. Written out by hand: its levels are the bulk of what a busy client reads."""
     if format is Format.SLIM:
+        bids, asks = _short_levels(snapshot.bids), _short_levels(snapshot.asks)
         return {"b": bids, "a": asks, "t": snapshot.timestamp_ms, "h": existing}
-    wire: Wire = {"bids": bids, "asks": asks}
+    bids, asks = _long_levels(snapshot.bids), _long_levels(snapshot.asks)
     if format is Format.HEAVY:
-        return wire | {"msTimestamp": snapshot.timestamp_ms, "existing": existing}
-    seconds = snapshot.timestamp_ms // 1000
-    return (
-        {"snapshot": existing}
-        | wire
-        | {
-            "timestamp": seconds,
-            "ms_timestamp": snapshot.timestamp_ms,
-            "existing": existing,
-        }
-    )
+        return {"bids": bids, "asks": asks, "msTimestamp": snapshot.timestamp_ms, "existing": existing}
+    return {
+        "snapshot": existing,
+        "bids": bids,
+        "asks": asks,
+        "timestamp": snapshot.timestamp_ms // 1000,
+        "ms_timestamp": snapshot.timestamp_ms,
+        "existing": existing,
+    }
+
+
+def _long_levels(levels: Iterable[core.BookLevel]) -> list[Wire]:
+    return [{"price": level.price, "volume": level.lots} for level in levels]
+
+
+def _short_levels(levels: Iterable[core.BookLevel]) -> list[Wire]:
+    """Only the short spelling shows the yield, and only of bonds."""
+    return [
+        {"p": level.price, "v": level.lots}
+        if level.bond_yield is None
+        else {"p": level.price, "v": level.lots, "y": level.bond_yield}
+        for level in levels
+    ]
 
 
 def candle_page(page: core.CandlePage, format: Format) -> Wire:

@@ -31,7 +31,7 @@ class _Listener:
 
     port: int
     make_wire: Callable[[], asyncio.Protocol] | None = None
-    sockets: socket.socket | None = None
+    waiting: socket.socket | None = None
     server: asyncio.Server | None = field(default=None)
 
 
@@ -59,8 +59,8 @@ class Host:
         """
         try:
             for listener in self._listeners.values():
-                listener.sockets = _bind(listener.port)
-                listener.port = listener.sockets.getsockname()[1]
+                listener.waiting = _bind(listener.port)
+                listener.port = listener.waiting.getsockname()[1]
         except OSError:
             self._close_sockets()
             raise
@@ -142,8 +142,8 @@ class Host:
         for name in servers:
             listener = self._listeners[name]
             if listener.server is None and listener.make_wire is not None:
-                listening = listener.sockets or _bind(listener.port)
-                listener.sockets = None
+                listening = listener.waiting or _bind(listener.port)
+                listener.waiting = None
                 listener.server = await loop.create_server(listener.make_wire, sock=listening, backlog=_BACKLOG)
 
     async def _refuse(self, servers: tuple[str, ...], reset_open: bool) -> None:
@@ -180,9 +180,9 @@ class Host:
 
     def _close_sockets(self) -> None:
         for listener in self._listeners.values():
-            if listener.sockets is not None:
-                listener.sockets.close()
-                listener.sockets = None
+            if listener.waiting is not None:
+                listener.waiting.close()
+                listener.waiting = None
 
 
 def _bind(port: int) -> socket.socket:

@@ -39,7 +39,7 @@ class Wire(asyncio.Protocol):
         self._between_requests = True
         self._head = b""
         self._slow_close = 0.0
-        self._socket: asyncio.Transport | None = None
+        self._socket: asyncio.Transport
         self.inward = Lane("in", self._to_server)
         self.outward = Lane("out", self._to_socket)
 
@@ -106,18 +106,15 @@ class Wire(asyncio.Protocol):
 
     def is_closing(self) -> bool:
         """Whether the socket is closed or closing."""
-        return self._socket is None or self._socket.is_closing()
+        return self._socket.is_closing()
 
     # -- faults ------------------------------------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Break the connection with RST: nothing that waits is sent, and the peer reads 'connection reset'."""
-        if self._socket is None:
-            return
-        raw: Any = self._socket.get_extra_info("socket")
-        if raw is not None:
-            with contextlib.suppress(OSError):
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        raw: socket.socket = self._socket.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._socket.abort()
 
     def hush(self) -> None:
@@ -135,8 +132,7 @@ class Wire(asyncio.Protocol):
 
     def say(self, data: bytes, *, then_close: bool) -> None:
         """Send exactly these bytes in place of an answer."""
-        if self._socket is not None and not self._socket.is_closing():
-            self._socket.write(data)
+        self._to_socket(data)
         self.hush()
         if then_close:
             self._close_socket()
@@ -154,7 +150,7 @@ class Wire(asyncio.Protocol):
                 bend.left, bend.on_end = after, self.reset
             case _faults.Blackhole(direction="in"):
                 bend.swallow = True
-                self._stop_reading()
+                self._socket.pause_reading()
             case _faults.Blackhole():
                 bend.swallow = True
             case _faults.Latency(seconds=seconds, jitter=jitter):
@@ -169,24 +165,18 @@ class Wire(asyncio.Protocol):
             case _faults.SlowClose(seconds=seconds):
                 self._slow_close = seconds
 
-    def _stop_reading(self) -> None:
-        if self._socket is not None:
-            self._socket.pause_reading()
-
     def _to_server(self, data: bytes) -> None:
         self._server.data_received(data)
 
     def _to_socket(self, data: bytes) -> None:
-        if self._socket is not None:
+        if not self._socket.is_closing():
             self._socket.write(data)
 
     def _end_writing(self) -> None:
-        if self._socket is not None and not self._socket.is_closing():
+        if not self._socket.is_closing():
             self._socket.write_eof()
 
     def _close_socket(self) -> None:
-        if self._socket is None:
-            return
         if self._slow_close:
             asyncio.get_running_loop().call_later(self._slow_close, self._socket.close)
         else:
@@ -194,7 +184,7 @@ class Wire(asyncio.Protocol):
 
 
 class Pipe(asyncio.Transport):
-    """What the HTTP server takes for its socket."""
+    """What the HTTP server takes for its socket: the part of a transport that it uses, with the wire behind it."""
 
     def __init__(self, wire: Wire, socket_transport: asyncio.Transport) -> None:
         super().__init__()
@@ -209,10 +199,6 @@ class Pipe(asyncio.Transport):
         """Close after everything has left."""
         self.wire.close()
 
-    def abort(self) -> None:
-        """Close at once."""
-        self._socket.abort()
-
     def is_closing(self) -> bool:
         """Whether the connection is ending."""
         return self.wire.is_closing()
@@ -221,18 +207,6 @@ class Pipe(asyncio.Transport):
         """Ask the socket's transport."""
         return self._socket.get_extra_info(name, default)
 
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Not offered: a connection keeps the server that it was accepted for."""
-        raise NotImplementedError
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        """The wire."""
-        return self.wire
-
-    def is_reading(self) -> bool:
-        """Whether bytes are taken from the socket."""
-        return self._socket.is_reading()
-
     def pause_reading(self) -> None:
         """Take no bytes from the socket for now."""
         self._socket.pause_reading()
@@ -240,18 +214,6 @@ class Pipe(asyncio.Transport):
     def resume_reading(self) -> None:
         """Take bytes again."""
         self._socket.resume_reading()
-
-    def can_write_eof(self) -> bool:
-        """Half-closing is a fault here, not a service."""
-        return False
-
-    def get_write_buffer_size(self) -> int:
-        """Bytes that wait in the socket's transport."""
-        return self._socket.get_write_buffer_size()
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Pass on."""
-        self._socket.set_write_buffer_limits(high, low)
 
 
 class Switchboard:

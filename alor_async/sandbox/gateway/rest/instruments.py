@@ -5,7 +5,7 @@ from __future__ import annotations
 from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.exchange import UnknownInstrument
 from alor_async.sandbox.gateway import encode
-from alor_async.sandbox.gateway.call import Call, Reply, invalid, json_reply
+from alor_async.sandbox.gateway.call import Call, Reply, json_reply
 from alor_async.sandbox.gateway.routing import Access, Route
 
 _SEARCH_LIMIT = 25
@@ -38,9 +38,14 @@ def search(call: Call) -> Reply:
 def list_for(call: Call) -> Reply:
     """The instruments of an exchange."""
     query = call.query
+    exchange, market = call.path["exchange"], query.text("market")
+    if market is not None and market.upper() == "SPBX":
+        if exchange.upper() != "SPBX":
+            return json_reply([])
+        market = None
     found = call.exchange.list_instruments(
-        call.path["exchange"],
-        market=query.choice("market", Market) if (query.text("market") or "").upper() != "SPBX" else None,
+        exchange,
+        market=None if market is None else query.choice("market", Market),
         include_non_base_boards=bool(query.flag("includeNonBaseBoards")),
         limit=query.integer("limit", least=0),
         offset=query.integer("offset", least=0) or 0,
@@ -67,11 +72,10 @@ def list_currency_pairs(call: Call) -> Reply:
 def list_risk_rates(call: Call) -> Reply:
     """Margin rates."""
     query = call.query
-    query.required("riskCategoryId")
     page = call.exchange.list_risk_rates(
         exchange=query.text("exchange"),
         ticker=query.text("ticker"),
-        risk_category_id=query.integer("riskCategoryId"),
+        risk_category_id=query.required_integer("riskCategoryId"),
         search=query.text("search"),
         limit=query.integer("limit", least=0),
         offset=query.integer("offset", least=0) or 0,
@@ -108,14 +112,12 @@ def get_order_book(call: Call) -> Reply:
 def get_candles(call: Call) -> Reply:
     """Candles of a range."""
     query = call.query
-    for name in ("symbol", "exchange", "tf", "from", "to"):
-        query.required(name)
     page = call.exchange.get_candles(
         query.required("exchange"),
         query.required("symbol"),
         query.required("tf"),
-        start=query.integer("from") or 0,
-        end=query.integer("to") or 0,
+        start=query.required_integer("from"),
+        end=query.required_integer("to"),
         board=call.board,
         count_back=query.integer("countBack", least=0),
         untraded=bool(query.flag("untraded")),
@@ -150,16 +152,12 @@ def list_market_trades(call: Call) -> Reply:
 def list_market_trades_history(call: Call) -> Reply:
     """The anonymous trades of earlier days."""
     query = call.query
-    query.required("limit")
-    limit = query.integer("limit", least=1, most=_MOST_TRADES)
-    if limit is None:
-        raise invalid("limit", "The limit field is required.")
     page = call.exchange.list_market_trades_history(
         call.path["exchange"],
         call.path["symbol"],
         start=query.integer("from"),
         end=query.integer("to"),
-        limit=limit,
+        limit=query.required_integer("limit", least=1, most=_MOST_TRADES),
         offset=query.integer("offset", least=0) or 0,
         board=call.board,
     )

@@ -31,6 +31,7 @@ __all__ = ["MAX_EXCERPT", "excerpt", "judge"]
 T = TypeVar("T")
 
 MAX_EXCERPT: Final = 2048
+_MAX_RAW: Final = 64 * 1024
 _MAX_MESSAGE: Final = 300
 _MAX_CODE: Final = 64
 _BRACKETED_NUMBER: Final = re.compile(r"\s*\(\d+\)$")
@@ -85,10 +86,10 @@ def judge(request: Request[T], answer: Answer, *, token: str | None, now: float)
             path=path,
             body=excerpt(answer.body, secrets),
         )
-    raise _failure(answer, _secrets(request, token), now)
+    raise _failure(answer, _secrets(request, token), token, now)
 
 
-def _failure(answer: Answer, secrets: list[str], now: float) -> RequestError:
+def _failure(answer: Answer, secrets: list[str], token: str | None, now: float) -> RequestError:
     status = answer.status
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else StatusError)
     if status < 400 or status > 599:
@@ -101,6 +102,7 @@ def _failure(answer: Answer, secrets: list[str], now: float) -> RequestError:
         code=code,
         message=message,
         body=excerpt(answer.body, secrets),
+        raw_body=_without_token(answer.body[:_MAX_RAW], token),
     )
     if isinstance(error, RateLimited):
         error.retry_after = parse_retry_after(answer.headers.get("Retry-After"), now=now)
@@ -148,6 +150,12 @@ def excerpt(body: bytes, secrets: Iterable[str] = ()) -> str:
     # Masked before it is cut, or half a token would stay; a little more than is shown is enough for that.
     text = redact(_as_text(body[: 8 * MAX_EXCERPT]), secrets)
     return text.encode("utf-8", "replace")[:MAX_EXCERPT].decode("utf-8", "ignore")
+
+
+def _without_token(body: bytes, token: str | None) -> bytes:
+    """Mask tokens and nothing else: code reads on here, and a portfolio's digits may stand inside an order's number."""
+    text = body.decode("utf-8", "surrogateescape")
+    return redact(text, () if token is None else (token,)).encode("utf-8", "surrogateescape")
 
 
 def _as_text(body: bytes) -> str:

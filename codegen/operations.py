@@ -17,6 +17,7 @@ _METHODS: Final = ("get", "post", "put", "delete")
 _NAME: Final = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)?")
 _FORMAT_PARAMETER: Final = "format"
 _REQUEST_ID_HEADER: Final = "X-REQID"
+_ACCESS: Final[dict[str, list[object]]] = {"required": [{"bearer": []}], "optional": [{}, {"bearer": []}], "none": []}
 
 
 def read_operations(document: Json, schemas: Schemas) -> tuple[Operation, ...]:
@@ -158,15 +159,11 @@ def _one_of(node: Node, key: str, *words: str) -> str:
 def _access(node: Node) -> str:
     if "security" not in node:  # as the document says for all operations
         return "required"
-    match node.items("security"):
-        case ({"bearer": []},):
-            return "required"
-        case ({}, {"bearer": []}) as both if both[0] == {}:
-            return "optional"
-        case ():
-            return "none"
-        case other:
-            raise CodegenError(node.at("security"), f"expected bearer, optional bearer or nothing, got {other!r:.80}")
+    security = list(node.items("security"))
+    for access, known in _ACCESS.items():
+        if security == known:
+            return access
+    raise CodegenError(node.at("security"), f"expected bearer, optional bearer or nothing, got {security!r:.80}")
 
 
 def _check_names(operations: list[Operation]) -> None:

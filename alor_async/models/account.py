@@ -147,7 +147,11 @@ class Position(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def instrument_id(self) -> InstrumentId:
-        """The key of the instrument, as every call takes it."""
+        """The key of the instrument, as every call takes it.
+
+        Raises:
+            InvalidArgument: The symbol cannot be asked for; the broker writes `[N/A]` when it does not know one.
+        """
         return InstrumentId(self.symbol, self.exchange.value)
 
 
@@ -314,7 +318,11 @@ class Order(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def instrument_id(self) -> InstrumentId:
-        """The key of the instrument, as every call takes it."""
+        """The key of the instrument, as every call takes it.
+
+        Raises:
+            InvalidArgument: The symbol cannot be asked for; the broker writes `[N/A]` when it does not know one.
+        """
         return InstrumentId(self.symbol, self.exchange.value, self.board or None)
 
 
@@ -389,7 +397,11 @@ class StopOrder(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def instrument_id(self) -> InstrumentId:
-        """The key of the instrument, as every call takes it."""
+        """The key of the instrument, as every call takes it.
+
+        Raises:
+            InvalidArgument: The symbol cannot be asked for; the broker writes `[N/A]` when it does not know one.
+        """
         return InstrumentId(self.symbol, self.exchange.value, self.board or None)
 
 
@@ -470,5 +482,9 @@ class Trade(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def instrument_id(self) -> InstrumentId:
-        """The key of the instrument, as every call takes it."""
+        """The key of the instrument, as every call takes it.
+
+        Raises:
+            InvalidArgument: The symbol cannot be asked for; the broker writes `[N/A]` when it does not know one.
+        """
         return InstrumentId(self.symbol, self.exchange.value, self.board or None)

@@ -148,7 +148,11 @@ class Instrument(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def instrument_id(self) -> InstrumentId:
-        """The key of the instrument, as every call takes it."""
+        """The key of the instrument, as every call takes it.
+
+        Raises:
+            InvalidArgument: The symbol cannot be asked for; the broker writes `[N/A]` when it does not know one.
+        """
         return InstrumentId(self.symbol, self.exchange.value, self.board or None)
 
 
@@ -213,7 +217,11 @@ class RiskRate(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def instrument_id(self) -> InstrumentId:
-        """The key of the instrument, as every call takes it."""
+        """The key of the instrument, as every call takes it.
+
+        Raises:
+            InvalidArgument: The symbol cannot be asked for; the broker writes `[N/A]` when it does not know one.
+        """
         return InstrumentId(self.symbol, self.exchange.value)
 
 

@@ -53,5 +53,9 @@ class OrderEstimate(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def instrument_id(self) -> InstrumentId:
-        """The key of the instrument, as every call takes it."""
+        """The key of the instrument, as every call takes it.
+
+        Raises:
+            InvalidArgument: The symbol cannot be asked for; the broker writes `[N/A]` when it does not know one.
+        """
         return InstrumentId(self.symbol, self.exchange.value, self.board or None)

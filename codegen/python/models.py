@@ -31,6 +31,13 @@ _SCALARS = {
     Scalar.UUID: "UUID",
 }
 
+_KEY_DOC = '''\
+        """The key of the instrument, as every call takes it.
+
+        Raises:
+            InvalidArgument: The symbol cannot be asked for; the broker writes `[N/A]` when it does not know one.
+        """'''
+
 _BASES = {
     (True, True): "OpenStrEnum",
     (True, False): "OpenIntEnum",
@@ -160,7 +167,7 @@ def _instrument_id(schema: Schema) -> tuple[_PropertyView, ...]:
         _PropertyView(
             name="instrument_id",
             type="InstrumentId",
-            doc=docstring("The key of the instrument, as every call takes it.", indent=8),
+            doc=_KEY_DOC,
             body=(f"return InstrumentId(self.symbol, {exchange}{board})",),
         ),
     )

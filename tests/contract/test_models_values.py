@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from alor_async._contract.operations import (
     MARKET_DATA_GET_ORDER_BOOK,
 )
 from alor_async._http.decode import WireError
+from alor_async.errors import InvalidArgument
 from alor_async.models import Instrument, OpenIntEnum, OpenStrEnum, Order, OrderStatus, Side, TradingStatus
 from alor_async.values import NEVER, Format, InstrumentId
 from tests.contract.model_kit import EXAMPLES, OBJECTS, Example, document, encode, modelled, walk, wire_key
@@ -99,6 +100,23 @@ def test_unknown_keys_are_ignored(item: Example) -> None:
     for _, target in list(walk(item.schema, wire, item.format)):
         target.update({"brandNewKey": {"deep": [1]}, "-board": "never read", "": 0})
     assert item.decode(wire) == item.decode()
+
+
+IDS = [
+    pytest.param(item, index, attribute, key, id=f"{item}-{attribute}")
+    for item in OBJECTS
+    for schema, index in first_objects(item).values()
+    for attribute, property_ in modelled(schema).items()
+    if property_.get("format") == "wire-id" and (key := wire_key(property_, item.format))
+]
+
+
+@pytest.mark.parametrize(("item", "index", "attribute", "key"), IDS)
+def test_an_id_is_text_however_it_was_sent(item: Example, index: int, attribute: str, key: str) -> None:
+    number = 1_914_637_720_558_140_563  # a double would lose its last digits
+    for sent in (number, str(number)):
+        value = item.decode(changed(item, index, lambda target: target.update({key: sent})))  # noqa: B023 - called at once
+        assert getattr(flat(value)[index], attribute) == str(number)
 
 
 # Enumerations.
@@ -266,6 +284,33 @@ def test_unix_stamps_have_an_aware_time_beside_them() -> None:
     assert page.previous_time is None
     book = MARKET_DATA_GET_ORDER_BOOK.answer[Format.SLIM].decode(b'{"b":[],"a":[],"t":1773646980395}')
     assert book.time == datetime(2026, 3, 16, 7, 43, 0, 395_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("item", OBJECTS, ids=str)
+def test_each_stamp_of_a_model_has_its_time(item: Example) -> None:
+    for value in flat(item.decode()):
+        for name in value.__struct_fields__:
+            stem = name.removesuffix("_ms").removesuffix("timestamp")
+            if not name.removesuffix("_ms").endswith("timestamp"):
+                continue
+            stamp, time = getattr(value, name), getattr(value, f"{stem}time")
+            if stamp is None:
+                assert time is None
+            else:
+                unit = timedelta(milliseconds=1) if name.endswith("_ms") else timedelta(seconds=1)
+                assert time - datetime(1970, 1, 1, tzinfo=UTC) == stamp * unit
+
+
+@pytest.mark.parametrize("item", OBJECTS, ids=str)
+def test_models_with_symbol_and_exchange_give_their_key(item: Example) -> None:
+    for value in flat(item.decode()):
+        if {"symbol", "exchange"} <= set(value.__struct_fields__):
+            board = getattr(value, "board", None)
+            if value.symbol == "[N/A]":
+                with pytest.raises(InvalidArgument, match="symbol"):
+                    _ = value.instrument_id
+                continue
+            assert value.instrument_id == InstrumentId(value.symbol, value.exchange, board)
 
 
 def test_models_name_their_instrument() -> None:

@@ -149,6 +149,17 @@ def test_a_reference_that_leads_nowhere_is_an_error() -> None:
         open_document(document)
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [("paths", {"~orders": 7}, "expected a mapping, got 7"), (GET_ORDER, {"parameters": {}}, "expected a list")],
+)
+def test_a_document_of_another_shape_is_an_error(path: str, value: Json, problem: str) -> None:
+    document = sample.document()
+    sample.at(document, path).update(value)
+    with pytest.raises(CodegenError, match=problem):
+        open_document(document)
+
+
 def test_export_writes_four_documents(tmp_path: Path) -> None:
     root = sample.project(tmp_path)
     target = tmp_path / "out"

@@ -55,6 +55,7 @@ def test_actions_build_on_each_other() -> None:
         ({"target": "$.a", "update": {}, "copy": "$.b"}, "unknown or unused: copy"),
         ({"target": "$.a"}, "either `update` or `remove: true`"),
         ({"target": "$.a", "update": {}, "remove": True}, "either `update` or `remove: true`"),
+        ({"target": "$.a", "update": []}, "must be a mapping for a mapping"),
         ({"target": "$.a", "update": 1}, "must be a mapping for a mapping"),
         ({"target": "$.a", "update": {}, "x-standing": "rumoured"}, "x-standing"),
         ({"target": "$.a", "update": {}, "description": " "}, "the reason is empty"),

@@ -36,6 +36,18 @@ def test_a_field_is_understood_in_full() -> None:
     assert fields["ends_at"].zoneless == frozenset(Format)
 
 
+def test_what_all_formats_share_is_said_once() -> None:
+    document = sample.document()
+    sample.at(document, PRICE)["x-alternates"] = ["cost"]
+    sample.at(document, f"{ORDER}/properties/ends_at")["x-zoneless"] = False
+    sample.at(document, GET_ORDER)["security"] = [{"bearer": []}]
+    contract = read_contract(document)
+    fields = {field.name: field for field in contract.schemas["Order"].fields}
+    assert fields["price"].alternates == tuple((format_, "cost") for format_ in Format)
+    assert fields["ends_at"].zoneless == frozenset()
+    assert contract.operations[0].access == "required"
+
+
 def test_types_are_understood() -> None:
     contract = sample.contract()
     order = {field.name: field.type for field in contract.schemas["Order"].fields}
@@ -144,6 +156,9 @@ def drop(path: str, key: str) -> Callable[[Json], None]:
         (put(GET_ORDER, callbacks={}), r"get: unknown or unused: callbacks"),
         (put(GET_ORDER, parameters=[]), r"are not those that are described"),
         (put(GET_ORDER, security=[{"cookie": []}]), r"get\.security: expected bearer"),
+        (put(GET_ORDER, security=[{"bearer": [], "cookie": []}]), r"get\.security: expected bearer"),
+        (put(ORDER, type="array"), r"Order\.type: expected object"),
+        (put(ORDER, required=[7]), r"Order\.required: expected text, got 7"),
         (put(GET_ORDER, operationId="GetOrder"), r"get\.operationId: expected facade\.method, got 'GetOrder'"),
         (put(GET_ORDER, operationId="orders.place"), "two operations are named orders.place"),
         (put("components/parameters/Id", style="simple", **{"x-name": "class"}), "must be a Python keyword argument"),

@@ -45,18 +45,18 @@ def has_test(number: int) -> bool:
     return any(pattern.search(name) for name in names_of_tests())
 
 
-def test_the_catalogue_has_every_number_once_in_order():
+def test_the_catalogue_has_every_number_once_in_order() -> None:
     assert list(rows()) == list(range(1, 220))
 
 
-def test_every_row_says_what_is_promised_where_it_ends_and_how_it_is_proved():
+def test_every_row_says_what_is_promised_where_it_ends_and_how_it_is_proved() -> None:
     for number, cells in rows().items():
         assert len(cells) == 5, f"F{number:03} has {len(cells)} cells"
         assert all(cells), f"F{number:03} has an empty cell"
 
 
 @pytest.mark.parametrize("number", PROVED_NOW)
-def test_what_is_claimed_as_proved_has_a_test_with_its_number(number):
+def test_what_is_claimed_as_proved_has_a_test_with_its_number(number: int) -> None:
     proof = rows()[number][4]
     if proof.startswith("not provable here:"):
         assert len(proof) > 40, f"F{number:03} does not say why"
@@ -64,7 +64,7 @@ def test_what_is_claimed_as_proved_has_a_test_with_its_number(number):
         assert has_test(number), f"no test under tests/ carries f{number:03} in its name"
 
 
-def test_every_proof_is_a_test_a_file_a_plan_or_a_reason():
+def test_every_proof_is_a_test_a_file_a_plan_or_a_reason() -> None:
     for number, cells in rows().items():
         proof = cells[4]
         if proof.startswith("`test_f"):
@@ -78,7 +78,7 @@ def test_every_proof_is_a_test_a_file_a_plan_or_a_reason():
             assert number not in PROVED_NOW or proof.startswith("not provable here: "), f"F{number:03} is due now"
 
 
-def test_rows_end_in_errors_of_our_tree():
+def test_rows_end_in_errors_of_our_tree() -> None:
     ours = set(alor_async.errors.__all__)
     for number, cells in rows().items():
         named = set(re.findall(r"`([A-Za-z]+)`", cells[3]))

@@ -1,0 +1,92 @@
+"""The FastAPI example, whole: its lifespan, its routes, and the sandbox behind real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from alor_async import AsyncAlor
+from alor_async.sandbox import Sandbox
+from examples.fastapi_app import create_app
+
+
+@pytest.fixture
+async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(lambda: AsyncAlor(sandbox.refresh_token, environment=sandbox.environment))
+    async with app.router.lifespan_context(app) as state:
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            # What a server does with the state that a lifespan yields; httpx leaves it out.
+            await app({**scope, "state": dict(state or {})}, receive, send)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(serve), base_url="http://service") as client:
+            yield client
+
+
+def order(lots: int = 1, price: str | None = None) -> dict[str, object]:
+    return {"instrument": "MOEX:SBER", "side": "buy", "lots": lots, "price": price}
+
+
+async def test_a_quote_is_served_with_exact_prices(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    answer = await http.get("/quotes/MOEX:SBER")
+    assert answer.status_code == 200
+    assert answer.json()["last_price"] == str(sandbox.market["SBER"].quote.last_price)
+
+
+async def test_an_unknown_ticker_is_404_and_a_wrong_one_400(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    assert (await http.get("/quotes/MOEX:NOSUCH")).status_code == 404
+    asked = sandbox.requests.count("market_data.get_quotes")
+    assert (await http.get("/quotes/SBER")).json() == {
+        "error": "InvalidArgument",
+        "detail": 'instrument: expected "EXCHANGE:SYMBOL" or "EXCHANGE:SYMBOL:BOARD", got \'SBER\'',
+    }
+    assert sandbox.requests.count("market_data.get_quotes") == asked
+
+
+async def test_positions_are_those_of_the_exchange(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    shown = {position["symbol"] for position in (await http.get("/portfolios/D39004/positions")).json()}
+    assert shown == {position.symbol for position in sandbox.positions("D39004")}
+
+
+async def test_a_repeated_order_is_placed_once(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    price = str(sandbox.market["SBER"].book.bids[5].price)
+    headers = {"Idempotency-Key": str(uuid4())}
+    first = await http.post("/portfolios/D39004/orders", json=order(price=price), headers=headers)
+    second = await http.post("/portfolios/D39004/orders", json=order(price=price), headers=headers)
+    assert first.status_code == second.status_code == 201
+    assert first.json()["order_id"] == second.json()["order_id"]
+    assert [first.json()["replayed"], second.json()["replayed"]] == [False, True]
+    assert len(sandbox.orders("D39004")) == 1
+
+
+async def test_a_lost_answer_is_not_called_a_no(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    price = str(sandbox.market["SBER"].book.bids[5].price)
+    sandbox.faults.ack.drop(operation="orders.place_limit")
+    answer = await http.post(
+        "/portfolios/D39004/orders", json=order(price=price), headers={"Idempotency-Key": str(uuid4())}
+    )
+    assert answer.status_code == 504
+    assert answer.json()["error"] == "OrderOutcomeUnknown"
+    assert len(sandbox.orders("D39004")) == 1, "it was placed all the same"
+
+
+async def test_a_refused_order_is_409(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    price = str(sandbox.market["SBER"].book.bids[5].price)
+    answer = await http.post(
+        "/portfolios/D39004/orders",
+        json=order(lots=100_000_000, price=price),
+        headers={"Idempotency-Key": str(uuid4())},
+    )
+    assert (answer.status_code, answer.json()["error"]) == (409, "OrderRejected")
+
+
+async def test_a_failing_broker_is_503_or_502(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    with sandbox.faults.http.status(503, operation="market_data.get_quotes", times=None):
+        assert (await http.get("/quotes/MOEX:SBER")).status_code == 503
+    with sandbox.faults.http.body("<html>", operation="market_data.get_quotes", times=None):
+        assert (await http.get("/quotes/MOEX:SBER")).status_code == 502
+    assert (await http.get("/quotes/MOEX:SBER")).status_code == 200

@@ -1,0 +1,181 @@
+"""The documentation is code too: its blocks compile, name what exists, and run where they say so.
+
+A Python block after `<!-- run: program -->` is run as a program of its own; one after `<!-- run: sandbox -->` is run with a
+client `alor` and its `sandbox` at hand, and `await` at the top level. All others are compiled and their names looked up.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+
+import pytest
+
+import alor_async.errors
+from alor_async import AsyncAlor
+from alor_async.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "README.ru.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"(?:^<!-- run: (?P<mode>\w+) -->\n)?^```python\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+SNIPPET = re.compile(r'^--8<-- "(?P<path>[^"]+)"$', re.MULTILINE)
+FACADES = ("instruments", "market_data", "account", "orders", "stop_orders", "order_groups")
+CLIENT = AsyncAlor("nobodys-token", environment=alor_async.TEST)
+
+
+@dataclass(frozen=True)
+class Block:
+    page: Path
+    line: int
+    mode: str | None
+    text: str
+
+    def compile(self, flags: int = 0) -> CodeType:
+        source = "\n" * self.line + self.text
+        return compile(source, str(self.page), "exec", flags=flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    def tree(self) -> ast.Module:
+        return ast.parse("\n" * self.line + self.text, str(self.page))
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        source = SNIPPET.sub(lambda found: (ROOT / found["path"]).read_text(encoding="utf-8"), match["text"])
+        yield Block(page, text.count("\n", 0, match.start("text")), match["mode"], source)
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+
+
+def name_of(block: Block) -> str:
+    return f"{block.page.relative_to(ROOT)}:{block.line}"
+
+
+def of_mode(mode: str) -> list[Block]:
+    return [block for block in BLOCKS if block.mode == mode]
+
+
+def test_every_block_is_found_and_every_mark_stands_before_one() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        found = list(blocks_of(page))
+        assert text.count("```python") == len(found), page
+        assert text.count("<!-- run:") == sum(block.mode is not None for block in found), page
+    assert {block.mode for block in BLOCKS} == {None, "program", "sandbox"}
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=name_of)
+def test_the_block_compiles(block: Block) -> None:
+    block.compile()
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=name_of)
+def test_the_names_in_the_block_exist(block: Block) -> None:
+    for node in ast.walk(block.tree()):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("alor_async"):
+            module = importlib.import_module(node.module or "")
+            for alias in node.names:
+                assert alias.name in module.__all__, f"line {node.lineno}: {alias.name} is not public"
+        elif isinstance(node, ast.Call):
+            check_call(node)
+
+
+def check_call(node: ast.Call) -> None:
+    """Check a call on the client: the method exists and takes these arguments."""
+    path = ast.unparse(node.func).split(".")
+    if path[0] != "alor" or not all(part.isidentifier() for part in path):
+        return
+    target: object = CLIENT
+    for part in path[1:]:
+        assert hasattr(target, part), f"line {node.lineno}: {'.'.join(path)} does not exist"
+        target = getattr(target, part)
+    assert callable(target), f"line {node.lineno}: {'.'.join(path)} is not a method"
+    keywords = {keyword.arg: None for keyword in node.keywords if keyword.arg is not None}
+    inspect.signature(target).bind(*node.args, **keywords)
+
+
+@pytest.mark.parametrize("block", of_mode("program"), ids=name_of)
+def test_the_program_runs(block: Block, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(block.compile(), {"__name__": "__main__"})
+    assert capsys.readouterr().out.strip(), "it prints something"
+
+
+@pytest.mark.parametrize("block", of_mode("sandbox"), ids=name_of)
+async def test_the_fragment_runs_against_the_sandbox(block: Block) -> None:
+    async with Sandbox(seed=42) as sandbox, AsyncAlor(sandbox.refresh_token, environment=sandbox.environment) as alor:
+        done = eval(block.compile(), {"alor": alor, "sandbox": sandbox})
+        if inspect.iscoroutine(done):
+            await done
+        sandbox.check()
+
+
+# The tables of the READMEs.
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ru.md"])
+def test_the_table_of_the_api_is_complete_and_true(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    for owner, target in [("alor", CLIENT), *((f"alor.{name}", getattr(CLIENT, name)) for name in FACADES)]:
+        row = re.search(rf"^\| `{re.escape(owner)}` \| (.+) \|$", text, re.MULTILINE)
+        assert row is not None, f"{readme} has no row for {owner}"
+        assert sorted(re.findall(r"`(\w+)`", row[1])) == sorted(public_methods(target)), f"{readme}, {owner}"
+
+
+def public_methods(target: object) -> list[str]:
+    return [
+        name
+        for name, value in inspect.getmembers(type(target))
+        if not name.startswith("_") and (inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value))
+    ]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.ru.md", "docs/concepts/errors.md"])
+def test_the_tree_of_errors_is_complete_and_true(page: str) -> None:
+    tree = re.search(
+        r"^```text\nAlorError.*?^```$", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    assert tree is not None
+    for name in alor_async.errors.__all__:
+        assert re.search(rf"\b{name}\b", tree[0]), f"{page} does not show {name}"
+    named = set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", tree[0])) - {
+        "ValueError",
+        "RuntimeError",
+        "TimeoutError",
+    }
+    assert named <= set(alor_async.errors.__all__)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_pages_tell_nothing_of_the_machine_they_were_written_on(page: Path) -> None:
+    assert not re.search(r"/(?:work|home|root|tmp)/", page.read_text(encoding="utf-8"))
+
+
+def test_the_places_that_the_assumptions_name_exist() -> None:
+    text = (ROOT / "docs" / "assumptions.md").read_text(encoding="utf-8")
+    cited = re.findall(r"`((?:_?\w+/)*_?\w+\.(?:py|yaml))`(?: \(`(\w+)`)?", text)
+    assert len(cited) > 30
+    for path, name in cited:
+        file = ROOT / path if path.startswith("openapi/") else ROOT / "alor_async" / path
+        assert file.exists(), path
+        assert not name or re.search(rf"\b{name}\b", file.read_text(encoding="utf-8")), f"{path} has no {name}"
+
+
+@pytest.mark.parametrize("decision", sorted((ROOT / "docs" / "adr").glob("*.md")), ids=str)
+def test_a_decision_is_short_and_has_its_four_parts(decision: Path) -> None:
+    text = decision.read_text(encoding="utf-8")
+    assert text.count("\n") <= 60
+    assert re.match(rf"# {decision.name[:4]}\. ", text)
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "What was tried", "Consequences"]

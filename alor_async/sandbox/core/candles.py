@@ -21,7 +21,7 @@ from alor_async.sandbox.core.history import (
 _DAY_SECONDS = 86_400
 _MONDAY = 4  # 1970-01-05
 _LETTERS = {"86400": "D", "604800": "W", "2592000": "M", "31536000": "Y"}
-_SPELLING = re.compile(r"(\d{0,9})([DWMY]?)", re.IGNORECASE)
+_SPELLING = re.compile(r"([0-9]{0,9})([DWMY]?)", re.IGNORECASE)
 
 
 class Unit(Enum):

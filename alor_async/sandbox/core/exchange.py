@@ -84,7 +84,7 @@ class Exchange(MarketReads):
         Args:
             clock: Exchange time.
             seed: Everything random comes from it.
-            instruments: Added to the default ones; one with the same symbol and board replaces the default.
+            instruments: Added to the default ones; one with the same exchange and symbol replaces the default.
         """
         timeline = Timeline(clock)
         opened_us = timeline.opened_us
@@ -104,7 +104,7 @@ class Exchange(MarketReads):
         return self._broker.account(portfolio)
 
     def _accounts_of(self, login: str) -> dict[str, Account]:
-        return {account.info.portfolio: account for account in self._ledger if account.info.login == login}
+        return {account.info.portfolio.upper(): account for account in self._ledger if account.info.login == login}
 
     def _isin(self, symbol: str) -> str | None:
         return self._directory.find(EXCHANGE, symbol).spec.isin

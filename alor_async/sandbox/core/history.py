@@ -7,13 +7,14 @@ on every call, and an hour equals its sixty minutes. Prices are ticks throughout
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import accumulate
 from math import isqrt
 from random import Random
 from typing import NamedTuple
 
-from alor_async.sandbox.core.clock import DAY, MINUTE
+from alor_async.sandbox.core.clock import DAY, MINUTE, SECOND
 from alor_async.sandbox.core.terms import Terms
 
 FIRST_MINUTE = 7 * 60
@@ -230,14 +231,21 @@ class History:
         times = [day * 86_400 + hour * 3_600 for hour in hours]
         return split(parent, times, [MIN_LOTS_A_MINUTE * count for count in minutes], self._rng("hours", day))
 
+    def _hour_minutes(self, hour: Bar) -> list[Bar]:
+        count = min(60, hour.time // 86_400 * 1_440 + LAST_MINUTE - hour.time // 60)
+        times = list(range(hour.time, hour.time + count * 60, 60))
+        return split(hour, times, [MIN_LOTS_A_MINUTE] * count, self._rng("minutes", hour.time))
+
     def _whole_minutes(self, day: int) -> list[Bar]:
-        rng = self._rng("minutes", day)
-        bars: list[Bar] = []
+        return [minute for hour in self._whole_hours(day) for minute in self._hour_minutes(hour)]
+
+    def _minutes_between(self, day: int, start_us: int, until_us: int) -> Iterator[Bar]:
+        """The minutes of a day, whole ones, that have a part in `[start_us, until_us)`."""
         for hour in self._whole_hours(day):
-            count = min(60, day * 1_440 + LAST_MINUTE - hour.time // 60)
-            times = list(range(hour.time, hour.time + count * 60, 60))
-            bars += split(hour, times, [MIN_LOTS_A_MINUTE] * count, rng)
-        return bars
+            if start_us < (hour.time + 3_600) * SECOND and hour.time * SECOND < until_us:
+                for minute in self._hour_minutes(hour):
+                    if start_us < (minute.time + 60) * SECOND and minute.time * SECOND < until_us:
+                        yield minute
 
     def _minute_rng(self, minute: Bar) -> Random:
         return self._rng("trades", minute.time)
@@ -262,7 +270,7 @@ class History:
         for index, price in enumerate(ticks):
             sign = (1 if random() < 0.5 else -1) if price == previous else 1 if price > previous else -1
             lots = 1 + cuts[index] - (cuts[index - 1] if index else 0)
-            time_us = minute.time * 1_000_000 + moments[index] * 1_000
+            time_us = minute.time * SECOND + moments[index] * 1_000
             prints.append(Print(first_id + index, time_us, price, lots, sign))
             previous = price
         return prints
@@ -276,9 +284,9 @@ class History:
         bars = self._whole_minutes(day)
         if (day + 1) * DAY <= until_us:
             return bars
-        seconds = until_us // 1_000_000
+        seconds = until_us // SECOND
         whole = [bar for bar in bars if bar.time + 60 <= seconds]
-        if len(whole) < len(bars) and bars[len(whole)].time * 1_000_000 < until_us:
+        if len(whole) < len(bars) and bars[len(whole)].time * SECOND < until_us:
             partial = [trade for trade in self._minute_prints(bars[len(whole)]) if trade.time_us < until_us]
             if partial:
                 whole.append(bar_of(bars[len(whole)].time, partial))
@@ -308,16 +316,10 @@ class History:
 
     def prints(self, day: int, until_us: int, start_us: int = 0) -> list[Print]:
         """The trades of a day in `[start_us, until_us)`."""
-        if day * DAY >= until_us:
-            return []
         trades: list[Print] = []
-        for minute in self._whole_minutes(day):
-            opened = minute.time * 1_000_000
-            if opened >= until_us:
-                break
-            if opened + MINUTE <= start_us:
-                continue
+        for minute in self._minutes_between(day, start_us, until_us):
             found = self._minute_prints(minute)
+            opened = minute.time * SECOND
             if opened < start_us or opened + MINUTE > until_us:
                 found = [trade for trade in found if start_us <= trade.time_us < until_us]
             trades += found
@@ -336,10 +338,15 @@ class History:
         """The last trade before a moment; of the first day's opening when there is none."""
         day = min(until_us // DAY, session_day(until_us))
         while day >= self.first_day:
-            for minute in reversed(self.minutes(day, until_us)):
-                trades = self.prints(day, until_us, minute.time * 1_000_000)
-                if trades:
-                    return trades[-1]
+            for hour in reversed(self._whole_hours(day)):
+                minutes = self._hour_minutes(hour) if hour.time * SECOND < until_us else []
+                for minute in reversed(minutes):
+                    begun = minute.time * SECOND < until_us
+                    trades = (
+                        [trade for trade in self._minute_prints(minute) if trade.time_us < until_us] if begun else []
+                    )
+                    if trades:
+                        return trades[-1]
             day -= 1
         opened = self._year_open(date_of(self.first_day).year)
         return Print(0, self.first_day * DAY, opened, 1, 1)

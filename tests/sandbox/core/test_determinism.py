@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from alor_async.sandbox.core.clock import WallClock, moscow_midnight, to_datetime, to_us
+from alor_async.sandbox.core.commands import CancelOrder, ReplaceOrder
+from alor_async.sandbox.core.enums import Condition, OrderStatus, Side
+from alor_async.sandbox.core.exchange import Exchange
+from alor_async.sandbox.core.history import Print
+from alor_async.sandbox.core.journal import Journal
+from tests.sandbox.core.support import (
+    QUIET,
+    STOCKS,
+    UNITED,
+    WEDNESDAY_NOON,
+    HandClock,
+    limit,
+    market,
+    place,
+    place_stop,
+    stop,
+)
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def live(seed: int, look: Callable[[Exchange], object] = lambda exchange: None) -> Exchange:
+    """A short life: the same commands at the same times, with looks in between."""
+    clock = HandClock()
+    exchange = Exchange(clock=clock, seed=seed)
+    look(exchange)
+    last = exchange.get_quote("MOEX", "SBER").last_price
+    first = place(exchange, limit(BUY, 3, last - 1, board=None))
+    clock.forward(seconds=1.5)
+    look(exchange)
+    place_stop(exchange, stop(SELL, 2, Condition.LESS, last - 2, protecting_seconds=5))
+    exchange.crowd_trade("MOEX", "SBER", price=last - 3, lots=20)
+    clock.forward(minutes=1)
+    exchange.replace_order(ReplaceOrder(order_id=first, order=limit(BUY, 3, last - 2, board=None)))
+    place(exchange, market(BUY, 40, portfolio=UNITED, board=None))
+    look(exchange)
+    clock.forward(days=1)
+    exchange.cancel_order(CancelOrder(portfolio=STOCKS, order_id=first))
+    exchange.advance()
+    return exchange
+
+
+def look_at_everything(exchange: Exchange) -> None:
+    for instrument in exchange.list_instruments("MOEX", include_non_base_boards=True):
+        exchange.get_book("MOEX", instrument.spec.symbol, board=instrument.board)
+        exchange.get_quote("MOEX", instrument.spec.symbol)
+    for info in exchange.portfolios:
+        exchange.get_summary(info.portfolio)
+        exchange.list_orders(info.portfolio)
+
+
+def test_the_same_seed_and_commands_give_the_same_journal() -> None:
+    exchange = live(42)
+    assert exchange.check() == []
+    assert live(42).journal.digest() == exchange.journal.digest()
+    assert live(43).journal.digest() != exchange.journal.digest()
+
+
+def test_looking_changes_nothing() -> None:
+    assert live(42, look_at_everything).journal.digest() == live(42).journal.digest()
+
+
+def test_the_journal_tells_what_happened() -> None:
+    journal = live(42).journal
+    kinds = [entry.kind for entry in journal]
+    assert kinds[0] == "opened"
+    assert {"command", "answer", "order_accepted", "trade", "fill", "stop_accepted", "stop_filled"} <= set(kinds)
+    assert [entry.number for entry in journal] == list(range(1, len(journal) + 1))
+    assert journal.since(len(journal) - 1)[0].kind == kinds[-1]
+    times = [entry.time_us for entry in journal]
+    assert times == sorted(times)
+    lines = journal.to_lines().splitlines()
+    assert len(lines) == len(journal)
+    command = json.loads(lines[1])
+    assert command["details"]["command"]["side"] == "buy"
+    assert isinstance(command["details"]["command"]["price"], str)
+    fired = next(entry for entry in journal.of("stop_filled"))
+    assert fired.time_us == to_us(WEDNESDAY_NOON) + 6_500_000
+
+
+def test_the_journal_takes_plain_things_only() -> None:
+    journal = Journal()
+    entry = journal.record(1, "x", nothing=None, flag=True, price=Decimal("1.50"), at=WEDNESDAY_NOON, rows=[{"a": 1}])
+    assert entry.details == {
+        "nothing": None,
+        "flag": True,
+        "price": "1.50",
+        "at": "2026-03-18T09:30:17+00:00",
+        "rows": [{"a": 1}],
+    }
+    with pytest.raises(TypeError, match="float"):
+        journal.record(1, "x", price=1.5)
+
+
+def test_the_wall_clock_never_runs_backwards() -> None:
+    readings = iter([5_000_000_000, 4_000_000_000, 6_000_000_000])
+    clock = WallClock(lambda: next(readings))
+    assert [clock.now_us() for _ in range(3)] == [5_000_000, 5_000_000, 6_000_000]
+
+
+def test_times() -> None:
+    us = to_us(WEDNESDAY_NOON)
+    assert to_datetime(us) == WEDNESDAY_NOON
+    assert to_datetime(moscow_midnight(us)).isoformat() == "2026-03-17T21:00:00+00:00"
+
+
+def test_the_invariants_can_fail(exchange: Exchange) -> None:
+    number = place(exchange, limit(BUY, 3, "290"))
+    stop_number = place_stop(exchange, stop(SELL, 1, Condition.LESS, "1"))
+    order = exchange._broker.matching.find(exchange._broker.account(STOCKS), number)
+    conditional = exchange._broker.stops.find(exchange._broker.account(STOCKS), stop_number)
+    assert order is not None
+    assert order.resting is not None
+    assert conditional is not None
+    quiet = exchange._market("MOEX", "SBER", QUIET)
+
+    def wrong() -> str:
+        return "\n".join(exchange.check())
+
+    order.filled = 4
+    assert "4 of 3 lots are filled" in wrong()
+    assert "4 lots filled but 0 traded" in wrong()
+    assert "is not the one that is working" in wrong()
+    order.filled = 0
+    order.status = OrderStatus.FILLED
+    assert "filled with 0 of 3 lots" in wrong()
+    assert "filled but in the book" in wrong()
+    order.status = OrderStatus.WORKING
+    order.resting.visible = 9
+    assert "rests with 9 of 3 lots" in wrong()
+    assert "miscounts" in wrong()
+    order.resting.visible = 3
+    crossing = quiet.crowd_order(SELL, 28_900, 1)
+    quiet.book.add(crossing)
+    assert "crossed at 29000 over 28900" in wrong()
+    quiet.book.remove(crossing)
+    quiet.live.append(Print(1, 1, 0, 1, 1))
+    assert "trade 1 is empty" in wrong()
+    assert "trade 1 follows" in wrong()
+    quiet.live.clear()
+    conditional.status = OrderStatus.FILLED
+    assert "has no order" in wrong()
+    conditional.status = OrderStatus.WORKING

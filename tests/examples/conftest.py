@@ -14,7 +14,8 @@ from alor_async.sandbox import Sandbox
 async def sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox(seed=42) as sandbox:
         yield sandbox
-        async with asyncio.timeout(2):  # the service has closed its client; the other side of a socket hears it later
-            while sandbox.connections:
+        async with asyncio.timeout(2):
+            # The service has closed its client; the sandbox's thread hears of it a moment later, and has no event of ours.
+            while sandbox.connections:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         sandbox.check()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
+from typing import cast
 
 import pytest
 
@@ -36,9 +37,9 @@ class Block:
     mode: str | None
     text: str
 
-    def compile(self, flags: int = 0) -> CodeType:
+    def compile(self) -> CodeType:
         source = "\n" * self.line + self.text
-        return compile(source, str(self.page), "exec", flags=flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        return cast(CodeType, compile(source, str(self.page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
 
     def tree(self) -> ast.Module:
         return ast.parse("\n" * self.line + self.text, str(self.page))

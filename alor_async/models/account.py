@@ -88,8 +88,8 @@ class Position(Model, frozen=True, kw_only=True, gc=False):
 
     One that was closed today is still listed, with zero.
 
-    Never None: symbol, portfolio, exchange, units. Simple and Heavy only: lots_t0, lots_t1, lots_t2, lots_future,
-    open_lots, lots.
+    - Never None: symbol, portfolio, exchange, units.
+    - Simple and Heavy only: lots_t0, lots_t1, lots_t2, lots_future, open_lots, lots.
 
     Contract: schema `Position`; the class itself carries the keys of Heavy.
     """
@@ -202,7 +202,8 @@ class FuturesRisk(Model, frozen=True, kw_only=True, gc=False):
 
     The broker calls it fortsrisk, and SpectraRisks on the socket.
 
-    Never None: portfolio. Simple and Heavy only: variation_margin.
+    - Never None: portfolio.
+    - Simple and Heavy only: variation_margin.
 
     Contract: schema `FuturesRisk`; the class itself carries the keys of Heavy.
     """
@@ -430,7 +431,8 @@ class RepoDetails(Model, frozen=True, kw_only=True, gc=False):
 class Trade(Model, frozen=True, kw_only=True, gc=False):
     """A trade of the user's own.
 
-    Never None: trade_id, symbol, exchange, units, price, side. Heavy only: short_name, currency, settles_at.
+    - Never None: trade_id, symbol, exchange, units, price, side.
+    - Heavy only: short_name, currency, settles_at.
 
     Contract: schema `Trade`; the class itself carries the keys of Heavy.
     """

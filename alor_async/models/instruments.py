@@ -19,15 +19,18 @@ class Instrument(Model, frozen=True, kw_only=True, gc=False):
 
     The broker calls it a security.
 
-    Never None: symbol, exchange. Simple and Heavy only: market. Heavy only: price_decimals, shares_issued,
-    initial_margin_low_risk_long, initial_margin_low_risk_short, initial_margin_standard_risk_long,
-    initial_margin_standard_risk_short, initial_margin_high_risk_long, initial_margin_high_risk_short,
-    initial_margin_special_risk_long, initial_margin_special_risk_short, base_swap_price. Only for options:
-    strike_price, option_expires_at, fixed_spot_discount, projected_spot_discount, underlying_symbol, option_side.
-    Only for derivatives: initial_margin_low_risk_long, initial_margin_low_risk_short,
-    initial_margin_standard_risk_long, initial_margin_standard_risk_short, initial_margin_high_risk_long,
-    initial_margin_high_risk_short, initial_margin_special_risk_long, initial_margin_special_risk_short. Only for
-    currencies: base_swap_price.
+    - Never None: symbol, exchange.
+    - Simple and Heavy only: market.
+    - Heavy only: price_decimals, shares_issued, initial_margin_low_risk_long, initial_margin_low_risk_short,
+      initial_margin_standard_risk_long, initial_margin_standard_risk_short, initial_margin_high_risk_long,
+      initial_margin_high_risk_short, initial_margin_special_risk_long, initial_margin_special_risk_short,
+      base_swap_price.
+    - Only for options: strike_price, option_expires_at, fixed_spot_discount, projected_spot_discount,
+      underlying_symbol, option_side.
+    - Only for derivatives: initial_margin_low_risk_long, initial_margin_low_risk_short,
+      initial_margin_standard_risk_long, initial_margin_standard_risk_short, initial_margin_high_risk_long,
+      initial_margin_high_risk_short, initial_margin_special_risk_long, initial_margin_special_risk_short.
+    - Only for currencies: base_swap_price.
 
     Contract: schema `Instrument`; the class itself carries the keys of Heavy.
     """

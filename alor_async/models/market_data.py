@@ -18,8 +18,10 @@ __all__ = ["BookLevel", "Candle", "CandlePage", "FuturesQuote", "MarketTrade", "
 class Quote(Model, frozen=True, kw_only=True, gc=False):
     """Latest prices and sizes of an instrument.
 
-    Never None: symbol, exchange. Heavy only: currency, previous_settlement_price. Simple and Heavy only:
-    previous_close_price, change, change_percent. Only for derivatives: previous_settlement_price.
+    - Never None: symbol, exchange.
+    - Heavy only: currency, previous_settlement_price.
+    - Simple and Heavy only: previous_close_price, change, change_percent.
+    - Only for derivatives: previous_settlement_price.
 
     Contract: schema `Quote`; the class itself carries the keys of Heavy.
     """
@@ -106,8 +108,10 @@ class Quote(Model, frozen=True, kw_only=True, gc=False):
 class FuturesQuote(Model, frozen=True, kw_only=True, gc=False):
     """Latest prices and sizes of the futures contract that is current for a base code.
 
-    Never None: symbol, exchange. Heavy only: currency, previous_settlement_price. Simple and Heavy only:
-    previous_close_price, change, change_percent. Only for derivatives: previous_settlement_price.
+    - Never None: symbol, exchange.
+    - Heavy only: currency, previous_settlement_price.
+    - Simple and Heavy only: previous_close_price, change, change_percent.
+    - Only for derivatives: previous_settlement_price.
 
     Contract: schema `FuturesQuote`; the class itself carries the keys of Heavy.
     """
@@ -192,7 +196,9 @@ class FuturesQuote(Model, frozen=True, kw_only=True, gc=False):
 class BookLevel(Model, frozen=True, kw_only=True, gc=False):
     """One price of an order book, and what stands there.
 
-    Never None: price, lots. Slim only: bond_yield. Only for bonds: bond_yield.
+    - Never None: price, lots.
+    - Slim only: bond_yield.
+    - Only for bonds: bond_yield.
 
     Contract: schema `BookLevel`; the class itself carries the keys of Slim.
     """
@@ -292,7 +298,8 @@ class MarketTrade(Model, frozen=True, kw_only=True, gc=False):
 
     The broker calls the list alltrades.
 
-    Never None: trade_id, symbol, lots, price, timestamp_ms. Simple and Heavy only: traded_at.
+    - Never None: trade_id, symbol, lots, price, timestamp_ms.
+    - Simple and Heavy only: traded_at.
 
     Contract: schema `MarketTrade`; the class itself carries the keys of Heavy.
     """

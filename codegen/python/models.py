@@ -141,7 +141,7 @@ def _availability(schema: Schema) -> list[str]:
             particular.setdefault(field.only_for, []).append(field.name)
     lines += [f"{_only(formats)}: {', '.join(names)}." for formats, names in partial.items()]
     lines += [f"Only for {who}: {', '.join(names)}." for who, names in particular.items()]
-    return [" ".join(lines)] if lines else []
+    return ["\n".join(f"- {line}" for line in lines)] if len(lines) > 1 else lines
 
 
 def _only(formats: tuple[Format, ...]) -> str:

@@ -49,17 +49,26 @@ def imports(code: str, homes: dict[str, str], own: Iterable[str] = ()) -> str:
 
 
 def docstring(text: str, indent: int = 4) -> str:
-    """Write a docstring: on one line if it fits, else wrapped, its first sentence on a line of its own."""
+    """Write a docstring: on one line if it fits, else wrapped, its first sentence on a line of its own.
+
+    A paragraph whose lines start with `- ` is a list, and stays one.
+    """
     margin = " " * indent
-    paragraphs = [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
-    if len(paragraphs) == 1 and len(margin) + len(paragraphs[0]) + 6 <= _WIDTH + 4:
-        return f'{margin}"""{_escaped(paragraphs[0])}"""'
-    first, rest = _first_sentence(paragraphs[0])
-    blocks = [first, *([rest] if rest else []), *paragraphs[1:]]
-    width = _WIDTH - indent
-    wrapped = ["\n".join(textwrap.wrap(_escaped(block), width, break_on_hyphens=False)) for block in blocks]
-    body = "\n\n".join(wrapped)
+    paragraphs = [_escaped(paragraph) for paragraph in text.strip().split("\n\n")]
+    first = " ".join(paragraphs[0].split())
+    if len(paragraphs) == 1 and len(margin) + len(first) + 6 <= _WIDTH + 4:
+        return f'{margin}"""{first}"""'
+    opening, rest = _first_sentence(first)
+    blocks = [opening, *([rest] if rest else []), *paragraphs[1:]]
+    body = "\n\n".join(_wrapped(block, _WIDTH - indent) for block in blocks)
     return textwrap.indent(f'"""{body}\n"""', margin)
+
+
+def _wrapped(block: str, width: int) -> str:
+    if not block.startswith("- "):
+        return textwrap.fill(" ".join(block.split()), width, break_on_hyphens=False)
+    items = [textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False) for line in block.splitlines()]
+    return "\n".join(items)
 
 
 def note(text: str, indent: int = 4) -> str:

@@ -19,6 +19,12 @@ __all__ = ["answer_constant", "wire_modules"]
 
 _PACKAGE = "alor_async/_contract/wire"
 
+_TITLES = {
+    "answers": "How answers are read that facades open themselves.",
+    "plain": "How the plainest answers are read.",
+}
+_LEGEND = "A key that starts with a hyphen occurs in no answer: it stands for a field that the format lacks."
+
 
 @dataclass(frozen=True)
 class _VariantView:
@@ -89,11 +95,10 @@ def _area(answer: Answer, contract: Contract) -> str:
 def _module(area: str, schemas: list[Schema], answers: dict[str, Answer], spellings: Spellings) -> Module:
     variants = [_variant(wire) for schema in schemas for wire in spellings.classes(schema) if not wire.is_public]
     views = [_answer(name, answer, spellings) for name, answer in answers.items()]
+    title = _TITLES.get(area, f"How the answers of `{area}` are read in each format.")
     return Module(
         path=f"{_PACKAGE}/{area}.py",
-        doc=f"How the answers of `{area}` are read in each format."
-        if schemas
-        else "How the plainest answers are read.",
+        doc=f"{title} {_LEGEND}" if variants else title,
         code=render("wire.py.j2", variants=variants, publishers=Publishers(spellings).of(schemas), answers=views),
         exports=tuple(answers),
     )

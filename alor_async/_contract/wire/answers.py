@@ -1,4 +1,4 @@
-"""How the answers of `answers` are read in each format.
+"""How answers are read that facades open themselves.
 
 Generated from openapi/ by `make generate`: change the contract, not this file.
 """

@@ -1,5 +1,7 @@
 """How the answers of `instruments` are read in each format.
 
+A key that starts with a hyphen occurs in no answer: it stands for a field that the format lacks.
+
 Generated from openapi/ by `make generate`: change the contract, not this file.
 """
 

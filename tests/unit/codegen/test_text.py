@@ -61,6 +61,15 @@ def test_a_long_docstring_starts_with_its_first_sentence() -> None:
     assert max(map(len, lines)) <= 120
 
 
+def test_a_list_in_a_docstring_stays_a_list() -> None:
+    text = docstring(f"First.\n\n- one: {'word ' * 30}\n- two", indent=0)
+    lines = text.splitlines()
+    assert lines[2].startswith("- one: word")
+    assert lines[3].startswith("  word")
+    assert lines[-2] == "- two"
+    assert max(map(len, lines)) <= 120
+
+
 def test_a_long_note_is_wrapped() -> None:
     lines = note("word " * 60).splitlines()
     assert lines[0].startswith('    """word')

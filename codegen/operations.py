@@ -68,7 +68,7 @@ class _Reader:
             answer=self._answer(node),
             max_body=node.maybe("x-max-body", int),
         )
-        node.ignore("description", "tags", "x-standing")
+        node.ignore("description", "tags", "x-standing", "x-not-exposed")
         node.done()
         return operation
 

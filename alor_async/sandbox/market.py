@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alor_async.sandbox.core.exchange import Exchange
 
 
-class InstrumentMarket:
+class MarketHandle:
     """One instrument's market."""
 
     def __init__(self, exchange: Exchange, lock: threading.RLock, exchange_name: str, symbol: str) -> None:
@@ -53,7 +53,7 @@ class Markets:
         self._exchange = exchange
         self._lock = lock
 
-    def __getitem__(self, instrument: str) -> InstrumentMarket:
+    def __getitem__(self, instrument: str) -> MarketHandle:
         """The market of an instrument; MOEX when no exchange is named.
 
         Raises:
@@ -67,4 +67,4 @@ class Markets:
                 self._exchange.get_instrument(exchange, symbol)
         except LookupError as error:
             raise InvalidArgument("instrument", f"{instrument!r} is not one of the sandbox's") from error
-        return InstrumentMarket(self._exchange, self._lock, exchange, symbol)
+        return MarketHandle(self._exchange, self._lock, exchange, symbol)

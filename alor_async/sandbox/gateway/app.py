@@ -83,6 +83,8 @@ class Gateway:
         if wire is None:
             return web.Response()
         wire.begin_answer()
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            wire.invite_body()
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
+from http.client import responses
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -107,7 +107,7 @@ class Delivery:
 
     def _send_cut(self, reply: Reply, cut: faults.Truncate) -> web.StreamResponse:
         """Write the head by hand: a library refuses to promise more than it sends."""
-        lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+        lines = [f"HTTP/1.1 {reply.status} {responses.get(reply.status, '')}"]
         lines += [f"{name}: {value}" for name, value in (*reply.headers.items(), *self._extra)]
         if reply.content_type is not None:
             lines.append(f"Content-Type: {reply.content_type}")

@@ -68,20 +68,22 @@ class Host:
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
-            self._thread.join(_STOP_WITHIN)
-            raise self._failure
+            self.stop()
 
     def stop(self) -> None:
         """Break every connection, end every task, close the loop; within two seconds."""
-        thread, loop, stopping = self._thread, self._loop, self._stopping
-        if thread is None or loop is None or stopping is None:
+        thread, self._thread = self._thread, None
+        if thread is None:
             return
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(stopping.set)
+        if self._loop is not None and self._stopping is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
         thread.join(_STOP_WITHIN)
+        self._loop = None
         if thread.is_alive():
             raise RuntimeError("the sandbox did not stop within two seconds")
-        self._thread = self._loop = self._stopping = None
+        if self._failure is not None:
+            raise self._failure
 
     def port(self, server: str) -> int:
         """The port of a server."""
@@ -102,7 +104,7 @@ class Host:
     # -- in the thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        loop = asyncio.new_event_loop()
+        loop = asyncio.SelectorEventLoop()  # asyncio's own, whatever policy the user has set
         try:
             loop.run_until_complete(self._serve())
         except BaseException as failure:  # noqa: BLE001  (told to the thread that waits in `start`)

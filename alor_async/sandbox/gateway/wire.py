@@ -137,6 +137,10 @@ class Wire(asyncio.Protocol):
         if then_close:
             self._close_socket()
 
+    def invite_body(self) -> None:
+        """Tell a client that waits for leave to send its body that it may."""
+        self.outward.feed(b"HTTP/1.1 100 Continue\r\n\r\n")
+
     def begin_answer(self) -> None:
         """Straighten what was bent for the answer before."""
         self.outward.bend = None

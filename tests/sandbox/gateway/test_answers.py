@@ -102,6 +102,11 @@ async def test_paging_of_a_search(call: Caller) -> None:
     assert (await call("GET", "/md/v2/Securities", query={"limit": "0"})).json == []
 
 
+async def test_the_market_of_another_exchange_is_empty(call: Caller) -> None:
+    for exchange in ("MOEX", "SPBX"):
+        assert (await call("GET", f"/md/v2/Securities/{exchange}", query={"market": "spbx"})).json == []
+
+
 async def test_depth_is_twenty_unless_told(call: Caller) -> None:
     book = (await call("GET", "/md/v2/orderbooks/MOEX/SBER")).json
     assert len(book["bids"]) == 20
@@ -191,6 +196,13 @@ class TestHostileClients:
             await line.say(one + one)
             assert b"200 OK" in await line.hear_answer()
             assert b"200 OK" in await line.hear_answer()
+
+    async def test_a_client_that_asks_for_leave_to_send_its_body(self, sandbox: Sandbox, call: Caller) -> None:
+        async with Line(sandbox) as line:
+            await line.say("POST /md/v2/time HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+            assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            await line.say("{}")
+            assert (await line.hear_answer()).startswith(b"HTTP/1.1 405")
 
     async def test_many_at_once(self, sandbox: Sandbox, call: Caller) -> None:
         answers = await asyncio.gather(*(call("GET", "/md/v2/Securities/MOEX:SBER/quotes") for _ in range(200)))

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from alor_async.errors import ConfigError
 from alor_async.sandbox import Sandbox
 from tests.sandbox.gateway.conftest import ORDERS, Caller
 from tests.sandbox.gateway.facts import problems
@@ -235,6 +236,10 @@ class TestRequestIds:
         assert (await call.place_limit(portfolio, low, request_id="five")).status == 200
         assert len(sandbox.orders(portfolio)) == 2
 
+    def test_a_life_must_be_positive(self, sandbox: Sandbox) -> None:
+        with pytest.raises(ConfigError, match="dedupe_life"):
+            sandbox.faults.dedupe.mode("off", ttl=0)
+
     async def test_an_id_is_needed(self, call: Caller, portfolio: str, low: Decimal) -> None:
         answer = await call("POST", f"{ORDERS}/actions/limit", json={})
         assert answer.status == 400
@@ -279,6 +284,7 @@ class TestUnreadableBodies:
             {"quantity": "many"},
             {"price": "1e999"},
             {"price": "dear"},
+            {"price": True},
             {"price": [1]},
             {"allowMargin": "maybe"},
             {"instrument": "SBER"},

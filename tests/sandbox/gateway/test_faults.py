@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import gzip
 import time
 
 import aiohttp
@@ -10,7 +12,8 @@ import pytest
 
 from alor_async.errors import ConfigError
 from alor_async.sandbox import Fault, Sandbox, Selector
-from alor_async.sandbox.faults import Answer
+from alor_async.sandbox.faults import Answer, RejectToken
+from alor_async.sandbox.inject import Which
 from tests.sandbox.gateway.conftest import Caller, until
 
 TIME = "/md/v2/time"
@@ -123,6 +126,10 @@ class TestSelectors:
             sandbox.faults.net.bandwidth(0)
 
 
+def test_the_keywords_of_the_one_line_spellings_are_the_selector_s_own() -> None:
+    assert set(Which.__annotations__) == {field.name for field in dataclasses.fields(Selector)}
+
+
 class TestHttp:
     async def test_status_with_body_and_headers(self, sandbox: Sandbox, call: Caller) -> None:
         sandbox.faults.http.status(429, body="slow down", headers={"Retry-After": "5"})
@@ -156,6 +163,20 @@ class TestHttp:
         assert (answer.status, answer.text, answer.content_type) == (200, "<html></html>", "text/html")
         sandbox.faults.http.body(lambda honest: b"[" + honest + b"]")
         assert isinstance((await call("GET", TIME)).json, list)
+
+    async def test_a_body_under_a_false_flag(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.body(lambda honest: gzip.compress(honest + b" " * 1000))
+        sandbox.faults.http.header("Content-Encoding", "gzip")
+        answer = await call("GET", TIME)
+        assert len(answer.body) > 1000
+        assert int(answer.text) > 0
+
+    @pytest.mark.parametrize("code", [204, 304, 418, 599])
+    async def test_any_status_even_cut(self, sandbox: Sandbox, call: Caller, code: int) -> None:
+        sandbox.faults.http.status(code, times=2)
+        assert await status(call) == code
+        sandbox.faults.http.truncate(0)
+        assert await status(call) == code
 
     async def test_drip(self, sandbox: Sandbox, call: Caller) -> None:
         sandbox.faults.http.drip(pause=0.01, size=2)
@@ -233,6 +254,21 @@ class TestLostRequestsAndAnswers:
 
 
 class TestAuth:
+    def test_what_needs_no_request_is_on_record_too(self, sandbox: Sandbox) -> None:
+        sandbox.faults.auth.expire_now()
+        sandbox.faults.auth.revoke_refresh()
+        with sandbox.faults.net.refuse():
+            pass
+        assert [entry.details["fault"] for entry in sandbox.journal.of("fault")] == [
+            "auth.expire_now",
+            "auth.revoke_refresh",
+            "net.refuse",
+        ]
+
+    async def test_a_token_is_not_refused_after_the_fact(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.arm(Fault(name="late", selector=Selector(), effect=RejectToken(), stage="after_execution"))
+        assert await status(call) == 200
+
     async def test_good_tokens_are_refused_for_a_while(self, sandbox: Sandbox, call: Caller) -> None:
         sandbox.faults.auth.reject(2)
         assert [await status(call) for _ in range(3)] == [401, 401, 200]

@@ -20,6 +20,7 @@ from alor_async.sandbox.core.commands import (
 )
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.enums import ClientType, Side
+from alor_async.sandbox.core.errors import UnknownPortfolio
 from alor_async.sandbox.core.groups import Groups
 from alor_async.sandbox.core.history import session_day, session_open_us
 from alor_async.sandbox.core.journal import Journal
@@ -29,10 +30,6 @@ from alor_async.sandbox.core.orders import LiveOrder, Ticket
 from alor_async.sandbox.core.risk import Intended, Risk
 from alor_async.sandbox.core.stops import Stops
 from alor_async.sandbox.core.timeline import Timeline
-
-
-class UnknownPortfolio(LookupError):
-    """No such portfolio, or not on that market."""
 
 
 class Broker:

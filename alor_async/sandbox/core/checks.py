@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from alor_async.sandbox.core.accounts import Account
 from alor_async.sandbox.core.commands import MAX_COMMENT, ErrorCode, PlaceOrder, PlaceStop, Rejected
-from alor_async.sandbox.core.directory import Directory, UnknownInstrument
+from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.enums import Market, TimeInForce
+from alor_async.sandbox.core.errors import UnknownInstrument
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.orders import Ticket
 from alor_async.sandbox.core.risk import MAX_LOTS

@@ -7,16 +7,13 @@ from collections.abc import Iterable, Iterator
 from alor_async.sandbox.core.catalogue import currency_pairs
 from alor_async.sandbox.core.entities import CurrencyPair, InstrumentSpec, RiskRate, RiskRatePage
 from alor_async.sandbox.core.enums import Market
+from alor_async.sandbox.core.errors import UnknownInstrument
 from alor_async.sandbox.core.history import History
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.terms import Terms, ratio
 
 RISK_CATEGORY = 1
 _FIRST_RATE_ID = 65_400
-
-
-class UnknownInstrument(LookupError):
-    """No such symbol on that exchange, or not on that board."""
 
 
 class Directory:

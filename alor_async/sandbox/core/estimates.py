@@ -7,13 +7,10 @@ from alor_async.sandbox.core.commands import EstimateOrder
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.entities import OrderEstimate
 from alor_async.sandbox.core.enums import Market, Side
+from alor_async.sandbox.core.errors import InvalidQuery
 from alor_async.sandbox.core.orders import LiveOrder
 from alor_async.sandbox.core.risk import Risk
 from alor_async.sandbox.core.terms import to_kopecks
-
-
-class InvalidQuery(ValueError):
-    """A read asked for something that makes no sense; the text is fit for the wire (HTTP 400)."""
 
 
 def estimate(

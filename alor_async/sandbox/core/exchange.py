@@ -14,7 +14,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from alor_async.sandbox.core.accounts import Account, Ledger
-from alor_async.sandbox.core.broker import Broker, UnknownPortfolio
+from alor_async.sandbox.core.broker import Broker
 from alor_async.sandbox.core.catalogue import default_instruments
 from alor_async.sandbox.core.clock import ExchangeClock, to_datetime
 from alor_async.sandbox.core.commands import (
@@ -33,7 +33,7 @@ from alor_async.sandbox.core.commands import (
     UpdateGroup,
 )
 from alor_async.sandbox.core.demo import CROWD, DEMO_PORTFOLIOS, EXCHANGE, LOGIN, open_portfolios
-from alor_async.sandbox.core.directory import Directory, UnknownInstrument
+from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.entities import (
     FuturesRisk,
     InstrumentSpec,
@@ -49,7 +49,8 @@ from alor_async.sandbox.core.entities import (
     Summary,
 )
 from alor_async.sandbox.core.enums import Market, Side
-from alor_async.sandbox.core.estimates import InvalidQuery, estimate
+from alor_async.sandbox.core.errors import InvalidQuery, UnknownInstrument, UnknownPortfolio
+from alor_async.sandbox.core.estimates import estimate
 from alor_async.sandbox.core.invariants import find_violations
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market_reads import MarketReads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 from alor_async.sandbox.core.accounts import Ledger
@@ -19,8 +20,12 @@ def find_violations(ledger: Ledger, directory: Directory, broker: Broker) -> lis
     for market in directory.open_markets:
         wrong += _check_book(market, {order.number: order for order in orders})
         wrong += _check_tape(market)
+    traded = Counter[str]()
+    for account in ledger:
+        for trade in (*account.trades, *account.past_trades):
+            traded[trade.order_id] += trade.lots
     for order in orders:
-        wrong += _check_order(order)
+        wrong += _check_order(order, traded[str(order.number)])
     for account in ledger:
         wrong += [
             f"stop {stop.number} is filled but has no order"
@@ -62,12 +67,10 @@ def _check_tape(market: InstrumentMarket) -> list[str]:
     return wrong
 
 
-def _check_order(order: LiveOrder) -> list[str]:
+def _check_order(order: LiveOrder, traded: int) -> list[str]:
     """Filled lots never exceed the order, equal its own trades, and agree with its status."""
     number, lots = order.number, order.ticket.lots
     wrong: list[str] = []
-    account = order.ticket.account
-    traded = sum(trade.lots for trade in (*account.trades, *account.past_trades) if trade.order_id == str(number))
     if not 0 <= order.filled <= lots:
         wrong.append(f"order {number}: {order.filled} of {lots} lots are filled")
     if traded != order.filled:

@@ -10,7 +10,7 @@ from alor_async.sandbox.core.candles import Frame, last_kept_day
 from alor_async.sandbox.core.clock import DAY, MOSCOW_OFFSET, SECOND, moscow_midnight
 from alor_async.sandbox.core.entities import Candle, CandlePage, MarketTrade, MarketTradePage, OwnTrade
 from alor_async.sandbox.core.enums import Side
-from alor_async.sandbox.core.estimates import InvalidQuery
+from alor_async.sandbox.core.errors import InvalidQuery
 from alor_async.sandbox.core.history import Bar
 from alor_async.sandbox.core.market import InstrumentMarket
 

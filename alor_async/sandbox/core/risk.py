@@ -98,8 +98,8 @@ class Risk:
         orders = list(working)
         return Figures(liquid, value, self._margin(account, ()), self._margin(account, orders), variation)
 
-    def _margin(self, account: Account, working: Iterable[Working]) -> int:
-        """What the worse outcome of every instrument demands."""
+    def _margin(self, account: Account, working: Iterable[Working], *, collateral_only: bool = False) -> int:
+        """What the worse outcome of every instrument demands, or of every derivative."""
         involved = {symbol: holding.terms for symbol, holding in account.holdings.items()}
         bought: dict[str, list[Working]] = {}
         sold: dict[str, list[Working]] = {}
@@ -110,6 +110,7 @@ class Risk:
         return sum(
             self._demand(account, terms, bought.get(symbol, []), sold.get(symbol, []))
             for symbol, terms in involved.items()
+            if terms.spec.is_derivative or not collateral_only
         )
 
     def _demand(self, account: Account, terms: Terms, bought: list[Working], sold: list[Working]) -> int:
@@ -128,16 +129,14 @@ class Risk:
         return max(0, long * down // 10_000, short * up // 10_000)
 
     def buying_power(self, account: Account, working: Iterable[Working]) -> int:
-        """Money that is free for purchases without borrowing; for derivatives what is not collateral yet."""
+        """Money that is free without borrowing: neither promised to purchases nor collateral of derivatives."""
         orders = list(working)
-        if account.info.market is Market.DERIVATIVES:
-            return account.cash - self.figures(account, orders).blocked
-        promised = 0
+        free = account.cash - self._margin(account, orders, collateral_only=True)
         for order in orders:
             if order.side is Side.BUY and not order.terms.spec.is_derivative:
-                promised += order.terms.full_value(order.ticks, order.open_units)
-                promised += commission(order.terms, order.ticks, order.open_units)
-        return account.cash - promised
+                free -= order.terms.full_value(order.ticks, order.open_units)
+                free -= commission(order.terms, order.ticks, order.open_units)
+        return free
 
     def refusal(
         self, account: Account, order: Intended, working: Iterable[Working], *, allow_margin: bool

@@ -145,7 +145,10 @@ def test_futures_money(exchange: Exchange) -> None:
     )
     assert risk.money_blocked > 0
     assert exchange.get_summary(FUTURES).buying_power == risk.money_free
-    assert exchange.get_futures_risk(UNITED).portfolio == UNITED
+    united = exchange.get_futures_risk(UNITED)
+    assert united.portfolio == UNITED
+    assert exchange.get_position(UNITED, "SRM6") == exchange.get_position(UNITED, "SBRF-6.26")
+    assert exchange.get_summary(UNITED).buying_power < 1_000_000
     with pytest.raises(UnknownPortfolio):
         exchange.get_futures_risk(STOCKS)
 

@@ -14,7 +14,7 @@ from alor_async.sandbox.core.entities import CandlePage
 from alor_async.sandbox.core.exchange import Exchange, InvalidQuery
 from alor_async.sandbox.core.history import Bar, History, day_number, split
 from alor_async.sandbox.core.terms import Terms
-from tests.sandbox.core.support import QUIET, WEDNESDAY_NOON, HandClock, Side, limit, market, place
+from tests.sandbox.core.support import QUIET, STOCKS, WEDNESDAY_NOON, HandClock, Side, limit, market, place
 
 NOON = int(WEDNESDAY_NOON.timestamp())
 FAR_FUTURE = 32_536_799_999
@@ -127,6 +127,7 @@ def test_trades_are_in_order_and_inside_their_minute() -> None:
     assert sum(trade.lots for trade in prints) == whole.lots
     assert history.last_print((day + 1) * DAY) == prints[-1]
     assert history.last_print(prints[100].time_us) == prints[99]
+    assert history.last_print(prints[0].time_us) == history.prints(day - 1, day * DAY)[-1]
     assert history.last_print(0).ticks > 0
     assert history.prints(day + 1, (day + 1) * DAY) == []
 
@@ -306,6 +307,7 @@ def test_the_sessions_of_a_weekend(clock: HandClock) -> None:
     )
     place(exchange, market(Side.BUY, 1, board=None))
     assert exchange.get_quote("MOEX", "SBER").volume == quote.volume + 10
+    assert exchange.list_trades(STOCKS)[0].settles_at == datetime(2026, 3, 23, 23, 59, 59, tzinfo=UTC)
     clock.now = datetime(2026, 3, 23, 7, tzinfo=UTC)
     monday = exchange.get_quote("MOEX", "SBER")
     assert monday.prev_close_price == quote.ask

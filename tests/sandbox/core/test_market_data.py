@@ -45,6 +45,7 @@ def test_searching(exchange: Exchange) -> None:
 def test_one_instrument(exchange: Exchange) -> None:
     sber = exchange.get_instrument("moex", "sber")
     close = exchange.get_quote("MOEX", "SBER").prev_close_price
+    assert (sber.spec.broker_symbol, sber.spec.is_bond) == ("MOEX:SBER", False)
     assert sber.price_min <= close * Decimal("0.8") < close * Decimal("1.199") < sber.price_max
     assert (sber.board, sber.trading_status, sber.margin_buy) == ("TQBR", 17, 0)
     assert exchange.get_instrument("MOEX", "SBER", QUIET).board == QUIET

@@ -1,0 +1,1 @@
+"""Speed and memory, as ratios within one run. `make bench` prints the table; it is never a gate."""

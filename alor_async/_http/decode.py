@@ -2,7 +2,8 @@
 
 Decoding is strict first. The broker's servers are known to break their own contract in small ways (a byte order mark, a
 time without its zone, `10.0` for a whole number, another spelling of a key): only when strict reading fails is the body
-read a second time with those forgiven, so a correct answer pays nothing for it.
+mended and read again, first strictly and then with other spellings of numbers forgiven, so a correct answer pays nothing
+for it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ T = TypeVar("T")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _PATH: Final = re.compile(r" - at `(?:key in )?([^`]+)`$")
 _MISSING: Final = re.compile(r"missing required field `([^`]+)`")
+_INEXACT: Final = re.compile(rb"[:\[,]\s*-?(?:[0-9]{16,}\.[0-9]|[0-9][0-9.]*[eE]\+?[0-9])")
+"""Numbers that are whole as a double and may not be the number that was meant."""
 
 
 class WireError(Exception):
@@ -107,22 +110,35 @@ class Shape(Generic[T]):
             raise _explain(second, body) from None
 
     def _forgive(self, body: bytes) -> T:
-        if self._tolerant is None:
-            self._tolerant = msgspec.json.Decoder(self._kind, dec_hook=decode_hook, strict=False).decode
+        text = self._mend(body)
+        strict = self._strict or self._prepare()
+        try:
+            value = strict(text)
+        except msgspec.ValidationError:
+            if self._tolerant is None:
+                self._tolerant = msgspec.json.Decoder(self._kind, dec_hook=decode_hook, strict=False).decode
+            value = self._tolerant(text)
+            # msgspec takes `9007199254740993.0` for a whole number, by way of a double that cannot hold it.
+            if _INEXACT.search(text) is not None:
+                raise WireError("a whole number is spelled so that digits may be lost") from None
+        _refuse_odd_numbers(value)
+        return value
+
+    def _mend(self, body: bytes) -> bytes:
+        """Undo what can be undone in the text."""
         text = body.removeprefix(_BYTE_ORDER_MARK)
         for other, key in self._alternates:
             # The quotes keep the pattern out of free text: inside a JSON text they are escaped.
             text = re.sub(rb'"%b"(?=\s*:)' % re.escape(other.encode()), b'"%b"' % key.encode(), text)
         if self._zoneless:
             text = _zoneless_times(self._zoneless).sub(rb'\1Z"', text)
-        value = self._tolerant(text)
-        _refuse_odd_numbers(value)
-        return value
+        return text
 
 
 def _zoneless_times(keys: tuple[str, ...]) -> re.Pattern[bytes]:
     names = b"|".join(re.escape(key.encode()) for key in keys)
-    return re.compile(rb'("(?:%b)"\s*:\s*"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*"' % names)
+    # The seventh digit is cut off: rounding it up would carry the last moment of the calendar past its end.
+    return re.compile(rb'("(?:%b)"\s*:\s*"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*Z?"' % names)
 
 
 def _refuse_odd_numbers(value: object) -> None:
@@ -191,7 +207,8 @@ class _TextSuccess(Shape[None]):
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise _explain(error, body) from None
         else:
-            word = text.removeprefix(b'"').removesuffix(b'"').decode("ascii", "replace")
+            is_quoted = len(text) > 1 and text.startswith(b'"') and text.endswith(b'"')
+            word = (text[1:-1] if is_quoted else text).decode("ascii", "replace")
         if word.lower() not in {"success", "succeeded"}:
             raise WireError("the answer is empty" if not text else "the answer does not say that the call succeeded")
 

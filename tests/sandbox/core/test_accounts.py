@@ -80,6 +80,27 @@ def test_a_position_that_is_closed_today_stays_with_nothing_in_it(exchange: Exch
     assert row.daily_unrealised_profit == 500 * (290 - exchange.get_quote("MOEX", "SBER").prev_close_price)
 
 
+def test_a_partial_sale_keeps_the_average_price(exchange: Exchange) -> None:
+    before = position(exchange, "SBER")
+    place(exchange, limit(BUY, 20, "290", portfolio=UNITED))
+    place(exchange, market(SELL, 20))
+    after = position(exchange, "SBER")
+    assert (after.units, after.average_price) == (300, before.average_price)
+    assert after.volume == before.volume * 300 / 500
+
+
+def test_the_commission_must_be_affordable_too(exchange: Exchange) -> None:
+    """One lot on top of the largest order would demand its margin; without the fee a little more would pass."""
+    last = exchange.get_quote("MOEX", "SBER").last_price
+    risk = exchange.get_risk(STOCKS)
+    most = exchange.estimate(
+        EstimateOrder(portfolio=STOCKS, exchange="MOEX", symbol="SBER", price=last, lots=1)
+    ).quantity_to_buy
+    lot_margin = last * 10 * Decimal("0.1827")
+    without_fee = int(risk.risk_coverage_ratio_one / lot_margin)
+    assert without_fee > most == int(risk.risk_coverage_ratio_one / (lot_margin + last * 10 / 2_000))
+
+
 def test_a_short_position_and_its_turn(exchange: Exchange) -> None:
     place(exchange, limit(BUY, 80, "290", portfolio=UNITED))
     place(exchange, market(SELL, 60))

@@ -294,6 +294,13 @@ def test_late_readers_see_the_market_of_a_quarter_of_an_hour_ago(exchange: Excha
     assert (caught_up.last_price, caught_up.ask) == (quote.last_price + 5, quote.last_price + 5)
 
 
+def test_the_memory_for_late_readers_is_short(exchange: Exchange, clock: HandClock) -> None:
+    for _ in range(40):
+        clock.forward(minutes=1)
+        place(exchange, market(Side.BUY, 1, board=None))
+    assert len(exchange._market("MOEX", "SBER")._tops) <= 17
+
+
 def test_the_sessions_of_a_weekend(clock: HandClock) -> None:
     clock.now = datetime(2026, 3, 21, 12, tzinfo=UTC)
     exchange = Exchange(clock=clock, seed=42)

@@ -150,6 +150,22 @@ def test_the_condition_must_hold_for_the_protection_time(exchange: Exchange, clo
     assert order.updated_at == clock.now
 
 
+def test_what_a_timer_sets_off_is_finished_at_its_own_moment(
+    exchange: Exchange, clock: HandClock, last: Decimal
+) -> None:
+    """The end of a stop reaches its group although nobody gives a command in between."""
+    end = to_us(clock.now) // 1_000_000 + 60
+    expiring = place_stop(exchange, stop(SELL, 1, Condition.LESS, last - 1, ends_at=end))
+    other = place_stop(exchange, stop(SELL, 1, Condition.LESS, last - 2))
+    members = (member(expiring, OrderType.STOP), member(other, OrderType.STOP))
+    group_id = group(exchange, ExecutionPolicy.ON_EXECUTE_OR_CANCEL, *members)
+    clock.forward(minutes=5)
+    assert stop_of(exchange, other).status is OrderStatus.CANCELED
+    found = exchange.get_group(exchange.login, group_id)
+    assert found is not None
+    assert found.closed_at == datetime.fromtimestamp(end, UTC)
+
+
 def test_replace_and_cancel(exchange: Exchange, last: Decimal) -> None:
     number = place_stop(exchange, stop(SELL, 1, Condition.LESS, last - 1, comment="sl"))
     refused = exchange.replace_stop(ReplaceStop(order_id=number, order=stop(SELL, 0, Condition.LESS, last - 2)))

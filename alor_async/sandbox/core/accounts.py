@@ -120,7 +120,7 @@ class Account:
 class Ledger:
     """All accounts, and where the commissions go."""
 
-    __slots__ = ("_accounts", "_deposited", "_issued", "crowd", "house")
+    __slots__ = ("_accounts", "_deposited", "crowd", "house")
 
     def __init__(self, crowd: PortfolioInfo) -> None:
         """Start with the crowd alone."""
@@ -128,7 +128,6 @@ class Ledger:
         self.house = 0
         self._accounts: dict[str, Account] = {}
         self._deposited = 0
-        self._issued: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Account]:
         """The clients' accounts."""

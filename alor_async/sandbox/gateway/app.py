@@ -93,7 +93,13 @@ class Gateway:
         inquiry = Inquiry(match=match, query=Query(query), headers=request.headers, body=body)
         if not self._plan.armed:
             return to_response(_noted(received, self._answer(inquiry)))
-        return await self._answer_badly(inquiry, request, received, wire)
+        try:
+            return await self._answer_badly(inquiry, request, received, wire)
+        except ConnectionError:
+            raise
+        except Exception as failure:  # noqa: BLE001  (a fault's own function may fail)
+            self.failures.append(failure)
+            return to_response(_noted(received, Reply(500)))
 
     # -- the honest way ----------------------------------------------------------------------------------------------
 

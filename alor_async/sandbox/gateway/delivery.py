@@ -16,12 +16,14 @@ from alor_async.sandbox.gateway.wire import Wire
 
 def to_response(reply: Reply) -> web.Response:
     """An answer as aiohttp sends it."""
+    return web.Response(status=reply.status, body=reply.body, headers=_headers(reply))
+
+
+def _headers(reply: Reply) -> CIMultiDict[str]:
     headers = CIMultiDict(reply.headers)
     if reply.content_type is not None:
         headers["Content-Type"] = reply.content_type
-    elif not reply.body:
-        headers.setdefault("Content-Length", "0")
-    return web.Response(status=reply.status, body=reply.body, headers=headers)
+    return headers
 
 
 def silence(wire: Wire) -> web.Response:
@@ -108,9 +110,7 @@ class Delivery:
     def _send_cut(self, reply: Reply, cut: faults.Truncate) -> web.StreamResponse:
         """Write the head by hand: a library refuses to promise more than it sends."""
         lines = [f"HTTP/1.1 {reply.status} {responses.get(reply.status, '')}"]
-        lines += [f"{name}: {value}" for name, value in (*reply.headers.items(), *self._extra)]
-        if reply.content_type is not None:
-            lines.append(f"Content-Type: {reply.content_type}")
+        lines += [f"{name}: {value}" for name, value in (*_headers(reply).items(), *self._extra)]
         lines.append(f"Content-Length: {len(reply.body)}" if cut.declared else "Connection: close")
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         self._wire.say(head + reply.body[: cut.after_bytes], then_close=True)
@@ -118,8 +118,6 @@ class Delivery:
 
 
 def _head_only(reply: Reply) -> web.StreamResponse:
-    headers = CIMultiDict(reply.headers)
+    headers = _headers(reply)
     headers["Content-Length"] = str(len(reply.body))
-    if reply.content_type is not None:
-        headers["Content-Type"] = reply.content_type
     return web.StreamResponse(status=reply.status, headers=headers)

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from alor_async.sandbox import Sandbox, SandboxBroken
-from tests.sandbox.gateway.conftest import ORDERS, Caller
+from tests.sandbox.gateway.client import ORDERS, Caller
 from tests.sandbox.gateway.facts import problems
 from tests.sandbox.gateway.test_wire import Line
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alor_async.sandbox import Sandbox
-from tests.sandbox.gateway.conftest import ORDERS, Answer, Caller
+from tests.sandbox.gateway.client import ORDERS, Answer, Caller
 
 
 def claims(token: str) -> dict[str, Any]:

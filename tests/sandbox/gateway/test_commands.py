@@ -9,7 +9,7 @@ import pytest
 
 from alor_async.errors import ConfigError
 from alor_async.sandbox import Sandbox
-from tests.sandbox.gateway.conftest import ORDERS, Caller
+from tests.sandbox.gateway.client import ORDERS, Caller
 from tests.sandbox.gateway.facts import problems
 
 UNREADABLE = "Provided json can't be properly deserialised, perhaps you made an error or forgot some field"

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from alor_async.sandbox import Sandbox
-from tests.sandbox.gateway.conftest import ORDERS, Answer, Caller, stocks_of
+from tests.sandbox.gateway.client import ORDERS, Answer, Caller, stocks_of
 from tests.sandbox.gateway.facts import problems
 
 JSON = "application/json; charset=utf-8"

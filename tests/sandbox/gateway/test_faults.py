@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 
 from alor_async.errors import ConfigError
-from alor_async.sandbox import Fault, Sandbox, Selector
+from alor_async.sandbox import Fault, Sandbox, SandboxBroken, Selector
 from alor_async.sandbox.faults import Answer, RejectToken
 from alor_async.sandbox.inject import Which
-from tests.sandbox.gateway.conftest import Caller, until
+from tests.sandbox.gateway.client import Caller, until
 
 TIME = "/md/v2/time"
 LOST = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
@@ -170,6 +170,13 @@ class TestHttp:
         answer = await call("GET", TIME)
         assert len(answer.body) > 1000
         assert int(answer.text) > 0
+
+    async def test_a_function_that_fails_is_a_failure_of_the_sandbox(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.http.body(lambda honest: honest[99:100] or bytes(1 // 0))
+        assert await status(call) == 500
+        with pytest.raises(SandboxBroken, match="ZeroDivisionError"):
+            sandbox.check()
+        sandbox._gateway.failures.clear()
 
     @pytest.mark.parametrize("code", [204, 304, 418, 599])
     async def test_any_status_even_cut(self, sandbox: Sandbox, call: Caller, code: int) -> None:

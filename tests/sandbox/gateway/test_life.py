@@ -15,7 +15,7 @@ import pytest
 from alor_async.config import Environment
 from alor_async.errors import ClosedError, ConfigError, InvalidArgument
 from alor_async.sandbox import Sandbox
-from tests.sandbox.gateway.conftest import Caller, until
+from tests.sandbox.gateway.client import Caller, until
 
 
 def count_descriptors() -> int:
@@ -112,6 +112,15 @@ class TestLife:
                 assert (await stranger("GET", "/md/v2/time")).status == 401
                 body = {"token": one.refresh_token}
                 assert (await stranger("POST", "/refresh", server="oauth", json=body)).status == 403
+
+    async def test_a_client_that_leaves_in_the_middle_is_no_failure(self, sandbox: Sandbox) -> None:
+        sandbox.faults.http.drip(pause=0.01, size=1)
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{sandbox.environment.api}/md/v2/Securities") as response:
+                await response.content.readexactly(1)
+                response.close()
+            await until(lambda: sandbox.connections == 0)
+        sandbox.check()
 
     async def test_idle_connections_are_closed(self) -> None:
         with Sandbox(keepalive=0.05) as sandbox:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from alor_async.sandbox import Sandbox
-from tests.sandbox.gateway.conftest import Caller, until
+from tests.sandbox.gateway.client import Caller, until
 
 TIME = "/md/v2/time"
 LOST = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)

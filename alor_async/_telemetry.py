@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Telemetry:
         self.trace_config: aiohttp.TraceConfig = _trace_config(tracer_provider, meter_provider)
 
     @contextlib.contextmanager
-    def call(self, name: str, template: str) -> Iterator[None]:
+    def call(self, name: str, template: str) -> Generator[None]:
         """Put a span around a call, and the template in place of the path of the requests inside.
 
         Args:

@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from alor_async._http.numbers import find_odd_number, is_surely_sane
+from alor_async._http.numbers import find_odd_number, is_struct, is_surely_sane
 from alor_async.models._base import decode_hook
 from alor_async.values import Format
 
@@ -176,7 +176,7 @@ def _explain_misfit(text: str) -> WireError:
 
 def _required_keys(kind: object) -> list[str]:
     """List the wire names of all fields without a default, in a type and in what it contains."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    if is_struct(kind):
         keys: list[str] = []
         for field in msgspec.structs.fields(kind):
             if field.required:

@@ -89,7 +89,8 @@ def _make(error: BaseException, stage: Stage) -> TransportError:
     row = next((row for row in TABLE if isinstance(error, row[0])), _LAST_RESORT)
     _, kind, problem, retryable = row
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        problem, retryable = f"the proxy refused with status {error.status}", error.status >= 500
+        status: int = error.status
+        problem, retryable = f"the proxy refused with status {status}", status >= 500
     if stage == "connect" and issubclass(kind, RequestTimeout):
         kind, problem = ConnectError, "not connected in time"
     elif stage == "connect" and issubclass(kind, ConnectionLost):

@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeAlias, TypeGuard, cast
 
 import msgspec
 
-__all__ = ["find_odd_number", "is_surely_sane"]
+__all__ = ["find_odd_number", "is_struct", "is_surely_sane"]
 
 _LARGEST_EXPONENT: Final = 400
 """Beyond what a double can hold, so that nothing a server computes in doubles is refused."""
@@ -54,90 +54,99 @@ def _has_long_exponent(body: bytes) -> bool:
     return position >= 0 and _EXPONENT.search(body, position) is not None
 
 
-def is_odd(number: Decimal) -> bool:
+def find_odd_number(value: object) -> str | None:
+    """Look at every `Decimal` of a decoded value; return the path of the first odd one, in the wire's spelling."""
+    return _find(value, "$") if _holds_odd(value) else None
+
+
+def _is_odd(number: Decimal) -> bool:
     """Tell whether a number is not finite, or of a size that only an error or an attack has."""
     return not (number.is_finite() and -_LARGEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT)
 
 
-def find_odd_number(value: object, path: str = "$") -> str | None:
-    """Look at every `Decimal` of a decoded value; return the path of the first odd one, in the wire's spelling."""
-    if isinstance(value, Decimal):
-        return path if is_odd(value) else None
-    if isinstance(value, msgspec.Struct):
-        return _find_in_struct(value, path)
-    if isinstance(value, list | tuple):
-        return _find_in_items(value, path)
-    return None
-
-
-def _find_in_items(items: Iterable[object], path: str) -> str | None:
-    for index, item in enumerate(items):
-        found = find_odd_number(item)
-        if found is not None:
-            return f"{path}[{index}]{found[1:]}"
-    return None
-
-
-def _find_in_struct(value: msgspec.Struct, path: str) -> str | None:
-    plan = _plans.get(type(value))
+def _holds_odd(value: object) -> bool:
+    """Look at every number, fast: nearly always there is nothing to find, so no path is kept."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return any(map(_holds_odd, cast(Iterable[object], value)))
+    plan = _plans.get(kind)
     if plan is None:
-        plan = _plans[type(value)] = _Plan(type(value))
+        plan = _plans[kind] = _Plan(kind)
     for number in plan.numbers(value):
-        if number is not None and is_odd(number):
-            return plan.first_odd(value, path)
-    for child, key in plan.children:
-        found = find_odd_number(getattr(value, child), f"{path}.{key}")
-        if found is not None:
-            return found
-    return None
+        if number is not None and not (
+            number.is_finite() and -_LARGEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT
+        ):
+            return True
+    return plan.children is not None and any(map(_holds_odd, plan.children(value)))
+
+
+def _find(value: object, path: str) -> str | None:
+    """Look again at a value that holds an odd number, for its path."""
+    parts: Iterable[tuple[str, object]] = ()
+    if isinstance(value, Decimal):
+        return path if _is_odd(value) else None
+    if isinstance(value, list | tuple):
+        items = cast("Iterable[object]", value)
+        parts = ((f"{path}[{index}]", item) for index, item in enumerate(items))
+    elif isinstance(value, msgspec.Struct):
+        fields = msgspec.structs.fields(value)
+        parts = ((f"{path}.{field.encode_name}", cast("object", getattr(value, field.name))) for field in fields)
+    return next((found for place, part in parts if (found := _find(part, place)) is not None), None)
+
+
+_Getter: TypeAlias = Callable[[object], Iterable[object]]
 
 
 class _Plan:
-    """Where the numbers of a class are, and where its children."""
+    """How to get at the numbers of an object, and at its children."""
 
-    __slots__ = ("_names", "children", "numbers")
+    __slots__ = ("children", "numbers")
 
-    def __init__(self, kind: type[msgspec.Struct]) -> None:
-        fields = msgspec.structs.fields(kind)
-        decimals = [field for field in fields if _mentions(field.type, Decimal)]
-        self._names = [(field.name, field.encode_name) for field in decimals]
-        self.numbers: Callable[[object], tuple[Decimal | None, ...]] = _getter([field.name for field in decimals])
-        self.children = [(field.name, field.encode_name) for field in fields if _may_hold_numbers(field.type)]
-
-    def first_odd(self, value: object, path: str) -> str:
-        return next(
-            f"{path}.{key}" for name, key in self._names if (n := getattr(value, name)) is not None and is_odd(n)
-        )
-
-
-_plans: Final[dict[type[msgspec.Struct], _Plan]] = {}
-
-
-def _getter(names: list[str]) -> Callable[[object], tuple[Decimal | None, ...]]:
-    match names:
-        case []:
-            return lambda _value: ()
-        case [name]:
-            single = attrgetter(name)
-            return lambda value: (single(value),)
-        case _:
-            return attrgetter(*names)
+    def __init__(self, kind: type) -> None:
+        self.numbers: Callable[[object], Iterable[Decimal | None]] = _nothing
+        self.children: _Getter | None = None
+        if kind is Decimal:
+            self.numbers = lambda value: (cast(Decimal, value),)
+        elif issubclass(kind, msgspec.Struct):
+            fields = msgspec.structs.fields(kind)
+            numbers = [field.name for field in fields if _is_number(field.type)]
+            children = [field.name for field in fields if _may_hold_numbers(field.type)]
+            if numbers:
+                self.numbers = cast(Callable[[object], Iterable[Decimal | None]], _getter(numbers))
+            if children:
+                self.children = _getter(children)
 
 
-def _mentions(kind: object, wanted: type) -> bool:
-    """Tell whether a field's type is `wanted`, or has it as an alternative."""
-    if kind is wanted:
-        return True
-    # Only unions and annotations: a tuple of decimals is a child, not a number.
-    origin = getattr(kind, "__origin__", None)
-    return not isinstance(origin, type) and any(_mentions(part, wanted) for part in getattr(kind, "__args__", ()))
+_plans: Final[dict[type, _Plan]] = {}
+
+
+def _nothing(_value: object) -> tuple[()]:
+    return ()
+
+
+def _getter(names: list[str]) -> _Getter:
+    if len(names) > 1:
+        return attrgetter(*names)
+    single = attrgetter(names[0])
+    return lambda value: (single(value),)
+
+
+def _is_number(kind: object) -> bool:
+    """Tell whether a field's type is `Decimal`, or has it as an alternative."""
+    # Only unions: a tuple of decimals is a child, not a number.
+    return kind is Decimal or (
+        getattr(kind, "__origin__", None) is None and any(map(_is_number, getattr(kind, "__args__", ())))
+    )
 
 
 def _may_hold_numbers(kind: object) -> bool:
     """Tell whether a field's type is, or contains, a Struct or a sequence."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    origin: object = getattr(kind, "__origin__", None)
+    if origin is list or origin is tuple or is_struct(kind):
         return True
-    origin = getattr(kind, "__origin__", None)
-    if origin in {list, tuple}:
-        return True
-    return any(_may_hold_numbers(part) for part in getattr(kind, "__args__", ()))
+    return any(map(_may_hold_numbers, getattr(kind, "__args__", ())))
+
+
+def is_struct(kind: object) -> TypeGuard[type[msgspec.Struct]]:
+    """Tell whether a type is a class of msgspec."""
+    return isinstance(kind, type) and issubclass(cast("type[object]", kind), msgspec.Struct)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random as _random
 from collections.abc import Callable
+from math import inf
 from typing import Final, TypeVar
 
 import aiohttp
@@ -17,7 +18,7 @@ from aiohttp import hdrs
 from multidict import CIMultiDict
 
 from alor_async._http.request import Access, Kind, Operation, Request
-from alor_async._http.transport import Answer, SecretText, Transport
+from alor_async._http.transport import SecretText, Transport
 from alor_async._http.verdict import judge
 from alor_async._policy.clock import Clock, Deadline, Deadlines
 from alor_async._policy.limits import Limiter
@@ -64,19 +65,18 @@ class _Credentials:
         self.headers: CIMultiDict[str] = CIMultiDict({hdrs.AUTHORIZATION: SecretText(f"Bearer {token}")})
 
 
-class _Call:
-    """What is remembered of one call over its attempts."""
+class _Call(Deadline):
+    """One call: its time limits, and what is remembered over its attempts."""
 
-    __slots__ = ("attempts", "deadline", "first_sent", "may_have_acted", "replayed", "request", "retries", "timeouts")
+    __slots__ = ("attempts", "may_have_acted", "replays", "request", "retries", "timeouts")
 
-    def __init__(self, request: Request[object], timeouts: Timeouts, retries: RetryPolicy, deadline: Deadline) -> None:
+    def __init__(self, request: Request[object], timeouts: Timeouts, retries: RetryPolicy) -> None:
+        super().__init__(timeouts.total, timeouts.read)
         self.request = request
         self.timeouts = timeouts
         self.retries = retries
-        self.deadline = deadline
         self.attempts = 0
-        self.replayed = False
-        self.first_sent: float | None = None
+        self.replays = 0
         self.may_have_acted: RequestError | None = None
 
 
@@ -115,7 +115,7 @@ class Session:
         self._clock = clock
         self._timeouts = Timeouts() if timeouts is None else timeouts
         self._retries = RetryPolicy() if retries is None else retries
-        self._wire_timeouts: dict[Timeouts, aiohttp.ClientTimeout] = {self._timeouts: wire_timeout(self._timeouts)}
+        self._wire_timeout = wire_timeout(self._timeouts)
         per_second = environment.per_second if limits.per_second is None else limits.per_second
         self._limiter = Limiter(limits.in_flight, per_second, clock)
         self._deadlines = Deadlines(clock)
@@ -149,20 +149,22 @@ class Session:
         """
         if self._is_closed:
             raise ClosedError("this client was closed")
-        timeouts = self._timeouts if timeout is None else _timeouts(timeout, self._timeouts)
-        policy = self._retries if retries is None else _policy(retries)
-        deadline = self._deadlines.enter(timeouts.total)
-        call = _Call(request, timeouts, policy, deadline)
+        call = _Call(
+            request,
+            self._timeouts if timeout is None else _timeouts(timeout, self._timeouts),
+            self._retries if retries is None else _policy(retries),
+        )
+        self._deadlines.watch(call)
         try:
             if self._telemetry is None:
                 return await self._perform(call, request)
             with self._telemetry.call(request.operation.name, request.operation.path):
                 return await self._perform(call, request)
         except asyncio.CancelledError:
-            if not deadline.took_over():
+            if not call.took_over():
                 raise
         finally:
-            deadline.leave()
+            call.leave()
         raise self._cut_short(call)
 
     async def close(self) -> None:
@@ -205,41 +207,34 @@ class Session:
 
     async def _attempt(self, call: _Call, request: Request[T]) -> T:
         operation = request.operation
-        credentials = self._ready_credentials(operation)
-        if credentials is None and operation.access is not Access.NONE and self._auth is not None:
-            credentials = await self._wait_for_token(call)
-        elif credentials is None and operation.access is Access.REQUIRED:
-            raise AuthError(f"{operation.name} needs a token, and this client is anonymous")
-        if not self._limiter.try_enter(operation.lane):
-            call.deadline.stage = "queue"
-            await self._limiter.enter(operation.lane, call.timeouts.queue)
-            # The wait may have outlived the token.
-            credentials = self._ready_credentials(operation) or credentials
-        try:
-            answer = await self._exchange(call, request, credentials)
-        finally:
-            self._limiter.leave()
-        if answer.status == 401 and credentials is not None and not call.replayed:
-            call.replayed = True
-            if await self._renew(call, credentials):
-                call.attempts += 1
-                return await self._attempt(call, request)
-        call.deadline.stage = "decode"
-        return judge(request, answer, token=None if credentials is None else credentials.token, now=self._clock.now())
-
-    async def _exchange(self, call: _Call, request: Request[T], credentials: _Credentials | None) -> Answer:
-        operation = request.operation
-        if call.first_sent is None and operation.kind is Kind.COMMAND:
-            call.first_sent = self._clock.monotonic()
-        return await self._transport.send(
-            operation.method,
-            (self._oauth if operation.on_token_host else self._api) + request.target,
-            headers=_headers(request, credentials),
-            body=request.body,
-            timeout=self._wire_timeout(call.timeouts),
-            max_body=operation.max_body,
-            progress=call.deadline,
-        )
+        while True:
+            credentials = self._ready_credentials(operation)
+            if credentials is None and operation.access is not Access.NONE:
+                credentials = await self._wait_for_token(call)
+            limiter = self._limiter
+            if not limiter.try_enter(operation.lane):
+                call.stage = "queue"
+                await limiter.enter(operation.lane, call.timeouts.queue)
+                # The wait may have outlived the token.
+                credentials = self._ready_credentials(operation) or credentials
+            try:
+                answer = await self._transport.send(
+                    operation.method,
+                    (self._oauth if operation.on_token_host else self._api) + request.target,
+                    headers=_headers(request, credentials),
+                    body=request.body,
+                    timeout=self._wire_timeout if call.timeouts is self._timeouts else wire_timeout(call.timeouts),
+                    max_body=operation.max_body,
+                    progress=call,
+                )
+            finally:
+                limiter.leave()
+            call.stage = "decode"
+            call.silent_until = inf
+            if answer.status != 401 or credentials is None or not await self._may_replay(call, credentials):
+                token = None if credentials is None else credentials.token
+                return judge(request, answer, token=token, now=self._clock.now)
+            call.attempts += 1
 
     # Tokens.
 
@@ -261,9 +256,13 @@ class Session:
             credentials = self._credentials = _Credentials(token)
         return credentials
 
-    async def _wait_for_token(self, call: _Call) -> _Credentials:
-        call.deadline.stage = "token"
-        assert self._auth is not None
+    async def _wait_for_token(self, call: _Call) -> _Credentials | None:
+        if self._auth is None:
+            operation = call.request.operation
+            if operation.access is Access.REQUIRED:
+                raise AuthError(f"{operation.name} needs a token, and this client is anonymous")
+            return None
+        call.stage = "token"
         try:
             token = await self._auth.get_token()
         except AlorError:
@@ -272,13 +271,16 @@ class Session:
             raise _provider_failed(error) from error
         return self._with_token(token)
 
-    async def _renew(self, call: _Call, refused: _Credentials) -> bool:
-        """Get another token than the refused one. False when there is no other."""
+    async def _may_replay(self, call: _Call, refused: _Credentials) -> bool:
+        """Get another token in place of one that was refused, once a call. False when there is no other."""
+        if call.replays:
+            return False
         invalidate: Callable[[str], None] | None = getattr(self._auth, "invalidate", None)
         if invalidate is not None:
             invalidate(str(refused.token))
         fresh = await self._wait_for_token(call)
-        return fresh.token != refused.token
+        call.replays = 1
+        return fresh is not None and fresh.token != refused.token
 
     # Attempts.
 
@@ -292,12 +294,12 @@ class Session:
         now = self._clock.monotonic()
         pause = pause_before_retry(
             error,
-            attempt=call.attempts - call.replayed,
+            attempt=call.attempts - call.replays,
             policy=call.retries,
             may_resend=self._may_resend(call, now),
             random=self._random,
         )
-        if pause is None or now + pause >= call.deadline.when:
+        if pause is None or now + pause >= call.when:
             return None
         return pause
 
@@ -309,26 +311,25 @@ class Session:
             call.retries.commands == "same_id"
             and request.request_id is not None
             and request.operation.method in _RESENDABLE
-            and now - (call.first_sent or now) < call.retries.request_id_life
+            and now - call.entered < call.retries.request_id_life
         )
 
     # Ends.
 
     def _cut_short(self, call: _Call) -> AlorError:
         """Tell what it means that a call was ended by its deadline, or by `close`."""
-        deadline = call.deadline
         is_command = call.request.operation.kind is Kind.COMMAND
-        was_sent = deadline.stage in {"send", "read", "status", "decode"} or call.may_have_acted is not None
-        if deadline.is_closed:
+        was_sent = call.stage in {"send", "read", "status", "decode"} or call.may_have_acted is not None
+        if call.is_closed:
             if not (is_command and was_sent):
                 return ClosedError("this client was closed while the call was under way")
             return self._describe(call, ConnectionLost("the client was closed before the answer came"))
         limit = f"{call.timeouts.total:g} s"
         if was_sent:
-            return self._describe(call, RequestTimeout(f"no answer within {limit}", stage=deadline.stage))
-        if deadline.stage == "token":
+            return self._describe(call, RequestTimeout(f"no answer within {limit}", stage=call.stage))
+        if call.stage == "token":
             return TokenUnavailable(f"{call.request.operation.name}: no access token within {limit}")
-        if deadline.stage == "connect":
+        if call.stage == "connect":
             return self._describe(call, ConnectError(f"not connected within {limit}", stage="connect"))
         return self._describe(call, QueueTimeout(f"no free place within {limit}", stage="queue"))
 
@@ -336,12 +337,8 @@ class Session:
         error.operation = call.request.operation.name
         error.request_id = call.request.request_id
         error.attempts = call.attempts
-        error.elapsed = self._clock.monotonic() - (call.deadline.when - call.timeouts.total)
+        error.elapsed = self._clock.monotonic() - call.entered
         return error
-
-    def _wire_timeout(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
-        known = self._wire_timeouts.get(timeouts)
-        return wire_timeout(timeouts) if known is None else known
 
 
 def _provider_failed(error: Exception) -> TokenUnavailable:
@@ -371,10 +368,8 @@ def _headers(request: Request[T], credentials: _Credentials | None) -> CIMultiDi
 
 
 def wire_timeout(timeouts: Timeouts) -> aiohttp.ClientTimeout:
-    """Give aiohttp its part of the time-outs. The total is watched by the caller, over all attempts."""
-    return aiohttp.ClientTimeout(
-        total=None, connect=timeouts.connect, sock_connect=timeouts.connect, sock_read=timeouts.read
-    )
+    """Give aiohttp its part of the time-outs. The rest is watched by the call's deadline, at a fraction of the cost."""
+    return aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_connect=timeouts.connect, sock_read=None)
 
 
 def _timeouts(given: float | Timeouts, usual: Timeouts) -> Timeouts:

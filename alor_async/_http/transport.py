@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import weakref
 from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.client_middlewares import ClientHandlerType
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
@@ -32,6 +32,7 @@ _MAX_AGE: Final = 300.0
 
 _CLOSE_TIME: Final = 1.0
 _KEEP_ALIVE: Final = 15.0
+_MANY_CONNECTIONS: Final = 256
 _DNS_CACHE: Final = 10
 _LARGEST_HEADER: Final = 16_384
 _MOST_HEADERS: Final = 128
@@ -71,8 +72,7 @@ class _StagedRequest(aiohttp.ClientRequest):
     transport: Transport
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        self.progress.stage = "send"
-        self.transport.note_use(conn)
+        self.transport.note_use(conn, self.progress)
         return await super().send(conn)
 
 
@@ -134,7 +134,8 @@ class Transport:
         self._user_agent = _user_agent(user_agent)
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
-        self._first_used: weakref.WeakKeyDictionary[object, float] = weakref.WeakKeyDictionary()
+        self._first_used: dict[ResponseHandler, float] = {}
+        self._forget_at = _MANY_CONNECTIONS
 
     @property
     def is_open(self) -> bool:
@@ -235,7 +236,7 @@ class Transport:
             try:
                 if 300 <= response.status < 400:
                     raise TransportError("the server redirects, which is not followed", stage="status")
-                return Answer(response.status, response.headers, await _read(response, max_body))
+                return Answer(response.status, response.headers, await self._read(response, max_body, progress))
             finally:
                 response.close()
         except AlorError:
@@ -252,12 +253,47 @@ class Transport:
             )
         return translate(error, progress.stage)
 
-    def note_use(self, connection: Connection) -> None:
-        """Let a connection retire after this use when it is old."""
-        protocol = connection.protocol
+    async def _read(self, response: aiohttp.ClientResponse, limit: int, progress: Progress) -> bytes:
+        """Read a body of at most `limit` bytes, counted after decompression."""
+        length = response.content_length
+        if length is not None and length > limit:
+            raise TransportError(f"the answer is longer than {limit} bytes", stage="read")
+        content = response.content
+        first = await content.readany()
+        if content.at_eof() and len(first) <= limit:
+            return first
+        pieces: list[bytes] = []
+        count = 0
+        piece = first
+        while piece:
+            count += len(piece)
+            if count > limit:
+                raise TransportError(f"the answer is longer than {limit} bytes", stage="read")
+            pieces.append(piece)
+            progress.expect(self._clock.monotonic())
+            piece = await content.readany()
+        return b"".join(pieces)
+
+    def note_use(self, connection: Connection, progress: Progress) -> None:
+        """Note that the first byte may leave now, and let a connection retire after this use when it is old."""
         now = self._clock.monotonic()
-        if now - self._first_used.setdefault(protocol, now) > _MAX_AGE and protocol is not None:
+        progress.stage = "send"
+        progress.silent_until = now + progress.patience
+        protocol = connection.protocol
+        if protocol is None:
+            return
+        first_used = self._first_used.get(protocol)
+        if first_used is None:
+            self._forget_closed()
+            self._first_used[protocol] = now
+        elif now - first_used > _MAX_AGE:
             protocol.force_close()
+
+    def _forget_closed(self) -> None:
+        """Drop what is known of connections that are gone, each time there are twice as many as were left the last time."""
+        if len(self._first_used) >= self._forget_at:
+            self._first_used = {known: since for known, since in self._first_used.items() if known.is_connected()}
+            self._forget_at = max(_MANY_CONNECTIONS, 2 * len(self._first_used))
 
     async def close(self) -> None:
         """Close the session; a borrowed connector stays open. Requests that are under way break off. Idempotent."""
@@ -272,23 +308,6 @@ class Transport:
             return
         finally:
             self._first_used.clear()
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Read a body of at most `limit` bytes, counted after decompression."""
-    length = response.content_length
-    if length is not None and length > limit:
-        raise TransportError(f"the answer is longer than {limit} bytes", stage="read")
-    if length is not None and hdrs.CONTENT_ENCODING not in response.headers:
-        return await response.read()
-    pieces: list[bytes] = []
-    count = 0
-    async for piece in response.content.iter_any():
-        count += len(piece)
-        if count > limit:
-            raise TransportError(f"the answer is longer than {limit} bytes", stage="read")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def check_tls(context: ssl.SSLContext | None) -> None:

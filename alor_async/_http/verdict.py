@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar, cast
 
 import msgspec
 
@@ -60,14 +60,14 @@ class _ErrorBody(msgspec.Struct):
 _error_decoder: Final = msgspec.json.Decoder(_ErrorBody | str | None)
 
 
-def judge(request: Request[T], answer: Answer, *, token: str | None, now: float) -> T:
+def judge(request: Request[T], answer: Answer, *, token: str | None, now: Callable[[], float]) -> T:
     """Decode a success; raise what anything else means.
 
     Args:
         request: What was asked.
         answer: What came back.
         token: The access token that was sent, to be masked in what the server echoes.
-        now: The wall clock's time.
+        now: Gives the wall clock's time.
 
     Raises:
         DecodeError: A success that cannot be read.
@@ -86,7 +86,7 @@ def judge(request: Request[T], answer: Answer, *, token: str | None, now: float)
             path=path,
             body=excerpt(answer.body, secrets),
         )
-    raise _failure(answer, _secrets(request, token), token, now)
+    raise _failure(answer, _secrets(request, token), token, now())
 
 
 def _failure(answer: Answer, secrets: list[str], token: str | None, now: float) -> RequestError:
@@ -133,7 +133,8 @@ def _read_error(body: bytes, secrets: list[str]) -> tuple[str | None, str | None
 def _validation_text(errors: object) -> str | None:
     if not isinstance(errors, dict):
         return None
-    return "; ".join(f"{field}: {texts[0]}" for field, texts in errors.items() if isinstance(texts, list) and texts)
+    fields = cast("dict[object, object]", errors)
+    return "; ".join(f"{field}: {texts[0]}" for field, texts in fields.items() if isinstance(texts, list) and texts)
 
 
 def _line(text: str, secrets: list[str]) -> str | None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from math import inf
+from typing import Final, Protocol
 
 from alor_async.errors import Stage
 
 __all__ = ["Clock", "Deadline", "Deadlines", "Progress", "Timer"]
+
+
+_SHORTEST_REST: Final = 0.01
+"""Deadlines are kept to this many seconds; looking more often than that gains nothing."""
 
 
 class Timer(Protocol):
@@ -45,30 +50,54 @@ class Progress:
 
     Attributes:
         stage: What is being done.
+        silent_until: Until when the other side may be silent, in the clock's monotonic seconds.
+        patience: How long the other side may be silent while an answer is expected; seconds.
     """
 
-    __slots__ = ("stage",)
+    __slots__ = ("patience", "silent_until", "stage")
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = inf) -> None:
         self.stage: Stage = "queue"
+        self.silent_until = inf
+        self.patience = patience
+
+    def expect(self, now: float) -> None:
+        """Begin to wait for the next piece of an answer."""
+        self.silent_until = now + self.patience
 
 
 class Deadline(Progress):
-    """One call's time limit, and how far the call has come.
+    """One call's time limits, and how far the call has come.
 
     Attributes:
-        when: The end, in the clock's monotonic seconds.
-        is_over: Whether the time ran out.
+        seconds: For the whole call.
+        entered: When the call began, in the clock's monotonic seconds.
+        when: The end of the whole call, likewise.
+        is_over: Whether one of its times ran out.
         is_closed: Whether the call was ended because its owner closes.
     """
 
-    __slots__ = ("_cancellations", "_group", "_task", "is_closed", "is_over", "when")
+    __slots__ = ("_cancellations", "_group", "_task", "entered", "is_closed", "is_over", "seconds", "when")
 
-    def __init__(self, when: float, task: asyncio.Task[object], group: _Group) -> None:
-        super().__init__()
-        self.when = when
+    _cancellations: int
+    _group: _Group
+    _task: asyncio.Task[object]
+    entered: float
+    when: float
+
+    def __init__(self, seconds: float, patience: float = inf) -> None:
+        # Written out, not inherited: this is made for every call.
+        self.stage: Stage = "queue"
+        self.silent_until = inf
+        self.patience = patience
+        self.seconds = seconds
         self.is_over = False
         self.is_closed = False
+
+    def begin(self, entered: float, task: asyncio.Task[object], group: _Group) -> None:
+        """Begin the watch over a task."""
+        self.entered = entered
+        self.when = entered + self.seconds
         self._task = task
         self._cancellations = task.cancelling()
         self._group = group
@@ -94,11 +123,12 @@ class Deadline(Progress):
 
 
 class _Group:
-    """The calls that share one duration: first in, first over, so one timer serves them all."""
+    """The calls that share their time limits: no call in it is due before it has reached the shorter one's age."""
 
-    __slots__ = ("open", "timer")
+    __slots__ = ("least_age", "open", "timer")
 
-    def __init__(self) -> None:
+    def __init__(self, least_age: float) -> None:
+        self.least_age = least_age
         self.open: dict[Deadline, None] = {}
         self.timer: Timer | None = None
 
@@ -106,29 +136,33 @@ class _Group:
 class Deadlines:
     """Time limits for many calls at the price of one timer.
 
-    A time limit of asyncio's own costs a timer a call, which is a tenth of the whole call. Calls of one client nearly
-    always have the same limit, so they expire in the order in which they began.
+    A time limit of asyncio's own costs a timer a call, and aiohttp's for silent servers two more; together a tenth of the
+    whole call. Calls of one client nearly always have the same limits and end long before them: so one timer looks, now
+    and then, at those that have been under way for long.
     """
 
     __slots__ = ("_clock", "_groups")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._groups: dict[float, _Group] = {}
+        self._groups: dict[tuple[float, float], _Group] = {}
 
-    def enter(self, seconds: float) -> Deadline:
-        """Start to watch the current task, which is cancelled when the time is over."""
-        group = self._groups.get(seconds)
+    def watch(self, deadline: Deadline) -> None:
+        """Start to watch the current task, which is cancelled when the whole time, or the patience, is over.
+
+        The patience counts while `silent_until` says that an answer is expected.
+        """
+        key = (deadline.seconds, deadline.patience)
+        group = self._groups.get(key)
         if group is None:
-            group = self._groups[seconds] = _Group()
+            group = self._groups[key] = _Group(min(key))
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call needs a running task")
-        deadline = Deadline(self._clock.monotonic() + seconds, task, group)
+        deadline.begin(self._clock.monotonic(), task, group)
         group.open[deadline] = None
         if group.timer is None:
-            group.timer = self._clock.call_later(seconds, lambda: self._fire(seconds, group))
-        return deadline
+            self._look_again(key, group, group.least_age)
 
     def interrupt_all(self) -> None:
         """End every call that is under way, because the owner closes, and stop all timers."""
@@ -141,14 +175,24 @@ class Deadlines:
                 deadline.interrupt()
         self._groups.clear()
 
-    def _fire(self, seconds: float, group: _Group) -> None:
-        now = self._clock.monotonic()
-        for deadline in list(group.open):
-            if deadline.when > now:
-                group.timer = self._clock.call_later(deadline.when - now, lambda: self._fire(seconds, group))
-                return
-            deadline.is_over = True
-            deadline.interrupt()
+    def _look_again(self, key: tuple[float, float], group: _Group, seconds: float) -> None:
+        group.timer = self._clock.call_later(seconds, lambda: self._look(key, group))
+
+    def _look(self, key: tuple[float, float], group: _Group) -> None:
         group.timer = None
-        if self._groups.get(seconds) is group:
-            del self._groups[seconds]
+        now = self._clock.monotonic()
+        next_look = inf
+        for deadline in list(group.open):
+            if deadline.entered + group.least_age > now:
+                next_look = min(next_look, deadline.entered + group.least_age)
+                break  # it and all that follow are too young to be due
+            due = min(deadline.when, deadline.silent_until)
+            if due <= now:
+                deadline.is_over = True
+                deadline.interrupt()
+            else:
+                next_look = min(next_look, due)
+        if next_look < inf:
+            self._look_again(key, group, max(next_look - now, _SHORTEST_REST))
+        elif self._groups.get(key) is group:
+            del self._groups[key]

@@ -77,7 +77,9 @@ class Limiter:
 
     def try_enter(self, lane: int) -> bool:
         """Take a place if there is one and nobody waits. Never blocks."""
-        if self._waiting or self._taken >= self._places[lane] or self._delay(lane) > 0.0:
+        if self._waiting or self._taken >= self._places[lane]:
+            return False
+        if (self._pace is not None or self._paused_until[lane]) and self._delay(lane) > 0.0:
             return False
         self._taken += 1
         return True
@@ -122,8 +124,6 @@ class Limiter:
 
     def _delay(self, lane: int) -> float:
         """Start, or tell how many seconds are missing."""
-        if self._pace is None and not self._paused_until[lane]:
-            return 0.0
         now = self._clock.monotonic()
         return self._pause_left(lane, now) or (0.0 if self._pace is None else self._pace.take(now))
 

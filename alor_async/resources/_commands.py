@@ -11,6 +11,7 @@ from alor_async._contract import bodies
 from alor_async._orders.intent import Intent, OrderAck, Verb
 from alor_async._policy.arguments import check_choice, check_order_id, check_request_id
 from alor_async.errors import InvalidArgument, OrderNotWorking
+from alor_async.models import Order, StopOrder
 from alor_async.models.enums import Exchange, Side
 from alor_async.values import InstrumentId, InstrumentLike, Portfolio, PortfolioLike, new_request_id
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from alor_async._http.session import Session
     from alor_async._orders.rest_wire import OrderWire
     from alor_async.config import RetryPolicy
-    from alor_async.models import Order, StopOrder
     from alor_async.resources._base import TimeoutLike
 
 __all__ = ["Commands", "body_instrument", "body_owner", "expiry_of", "remaining_lots", "replaced"]
@@ -78,8 +78,9 @@ class Commands:
             portfolio = Portfolio.of(target)
             number = check_order_id(order_id)
         else:
+            order = check_kind(target, StopOrder if stop else Order)
             refuse_beside_order(order_id=order_id)
-            portfolio, instrument_id, number = owner_of(target), target.instrument_id, target.order_id
+            portfolio, instrument_id, number = owner_of(order), order.instrument_id, order.order_id
         intent = Intent(
             operation,
             Verb.CANCEL,
@@ -139,8 +140,10 @@ def replaced(
     order_id: str | None,
     instrument: InstrumentLike | None,
     side: Side | None,
+    *,
+    kind: type[Order | StopOrder],
 ) -> ReplacedOrder:
-    """Read the order to replace from an order, or from the arguments that name it."""
+    """Read the order to replace from an order of the right kind, or from the arguments that name it."""
     if isinstance(target, Portfolio | str):
         if instrument is None:
             raise InvalidArgument("instrument", "is required")
@@ -150,10 +153,16 @@ def replaced(
             InstrumentId.of(instrument),
             check_choice("side", side, Side),
         )
+    order = check_kind(target, kind)
     refuse_beside_order(order_id=order_id, instrument=instrument, side=side)
-    return ReplacedOrder(
-        owner_of(target), target.order_id, target.instrument_id, check_choice("side", target.side, Side)
-    )
+    return ReplacedOrder(owner_of(order), order.order_id, order.instrument_id, check_choice("side", order.side, Side))
+
+
+def check_kind(order: object, kind: type[Order | StopOrder]) -> Order | StopOrder:
+    """Return an order that counts in the number space of these commands: a number of the other hits a stranger."""
+    if not isinstance(order, kind):
+        raise InvalidArgument("portfolio", f"expected a portfolio or {kind.__name__}, got {type(order).__name__}")
+    return order
 
 
 def owner_of(order: Order | StopOrder) -> Portfolio:

@@ -23,27 +23,25 @@ class CandleWindows:
     """Walks over a range of candles, a window at a time, forward only, and drops what it has given already.
 
     Whether the broker counts the last second of a window in is not documented, so windows touch and the seam is
-    cleaned here. A window always moves on by at least a second: an answer cannot make the walk go in circles.
+    cleaned here. A window always moves on, whatever the answer says: the walk cannot go in circles.
     """
 
-    __slots__ = ("_end", "_last", "_span", "_start", "current")
+    __slots__ = ("_end", "_last", "_span", "current")
 
     def __init__(self, start: int, end: int, span: int) -> None:
         check_range(start, end)
-        self._start = start
         self._end = end
         self._span = span
         self._last = start - 1
-        self.current: tuple[int, int] | None = None
-        self._move(start)
+        self.current = self._window_from(start)
 
-    def _move(self, start: int) -> None:
-        self._start = start
-        self.current = (start, min(start + self._span, self._end)) if start < self._end else None
+    def _window_from(self, start: int) -> tuple[int, int] | None:
+        return (start, min(start + self._span, self._end)) if start < self._end else None
 
     def accept(self, page: CandlePage) -> list[Candle]:
         """Take the answer for the current window, move on, and return the candles that are new."""
         assert self.current is not None
+        start, end = self.current
         fresh: list[Candle] = []
         for candle in sorted(page.candles, key=_open_time):
             if self._last < candle.timestamp < self._end:
@@ -52,9 +50,11 @@ class CandleWindows:
         following = page.next_timestamp
         if following is None:
             # Nothing after this window, or a broker that does not say: only an empty window proves the end.
-            self._move(self.current[1] if page.candles else self._end)
-        else:
-            self._move(max(following, self.current[0] + 1, self._last + 1))
+            following = end if page.candles else self._end
+        elif following <= start:
+            # Nonsense, which must not make the walk creep.
+            following = end
+        self.current = self._window_from(max(following, self._last + 1))
         return fresh
 
 

@@ -254,7 +254,7 @@ class OrdersResource(Commands):
 
         Contract: PUT /commandapi/warptrans/TRADE/v2/client/orders/actions/market/{orderId}
         """
-        target = replaced(portfolio, order_id, instrument, side)
+        target = replaced(portfolio, order_id, instrument, side, kind=Order)
         if isinstance(portfolio, Order):
             lots = remaining_lots(portfolio) if lots is None else lots
             comment = portfolio.comment if comment is None else comment
@@ -361,7 +361,7 @@ class OrdersResource(Commands):
 
         Contract: PUT /commandapi/warptrans/TRADE/v2/client/orders/actions/limit/{orderId}
         """
-        target = replaced(portfolio, order_id, instrument, side)
+        target = replaced(portfolio, order_id, instrument, side, kind=Order)
         if isinstance(portfolio, Order):
             lots = remaining_lots(portfolio) if lots is None else lots
             price = portfolio.price if price is None else price

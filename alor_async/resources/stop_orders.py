@@ -295,7 +295,7 @@ class StopOrdersResource(Commands):
 
         Contract: PUT /commandapi/warptrans/TRADE/v2/client/orders/actions/stop/{stopOrderId}
         """
-        target = replaced(portfolio, order_id, instrument, side)
+        target = replaced(portfolio, order_id, instrument, side, kind=StopOrder)
         if isinstance(portfolio, StopOrder):
             lots = portfolio.lots if lots is None else lots
             condition = portfolio.condition if condition is None else condition
@@ -435,7 +435,7 @@ class StopOrdersResource(Commands):
 
         Contract: PUT /commandapi/warptrans/TRADE/v2/client/orders/actions/stopLimit/{stopOrderId}
         """
-        target = replaced(portfolio, order_id, instrument, side)
+        target = replaced(portfolio, order_id, instrument, side, kind=StopOrder)
         if isinstance(portfolio, StopOrder):
             lots = portfolio.lots if lots is None else lots
             condition = portfolio.condition if condition is None else condition

@@ -24,6 +24,7 @@ class Side:
 
     name: str
     work: Work
+    least: int = 1
     units: int = 1
     rates: list[float] = field(default_factory=list)
 
@@ -63,7 +64,7 @@ async def compare(sides: list[Side], *, rounds: int = ROUNDS) -> dict[str, Ratio
     The key `"A/A"` holds the second run of the first side over its first.
     """
     base = sides[0]
-    twin = Side("A/A", base.work)
+    twin = Side("A/A", base.work, base.least)
     everyone = [*sides, twin]
     for side in everyone:
         await _calibrate(side)
@@ -82,13 +83,13 @@ async def compare(sides: list[Side], *, rounds: int = ROUNDS) -> dict[str, Ratio
 
 async def _calibrate(side: Side) -> None:
     """Find how many units fill a slice; warms the side up on the way."""
-    units = 1
+    units = side.least
     while True:
         began = time.perf_counter()
         await side.work(units)
         spent = time.perf_counter() - began
         if spent >= SLICE / 2:
-            side.units = max(1, round(units * SLICE / spent))
+            side.units = max(side.least, round(units * SLICE / spent))
             return
         units = max(units * 2, round(units * SLICE / spent / 2))
 
@@ -107,7 +108,7 @@ def in_flight(call: Callable[[], Awaitable[object]], width: int) -> Work:
     """Make a side of a call of which `width` are under way at any time."""
 
     async def run(units: int) -> None:
-        left = max(units, width)
+        left = units
 
         async def worker() -> None:
             nonlocal left

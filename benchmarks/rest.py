@@ -72,7 +72,7 @@ async def _small(server: Server, raw: aiohttp.ClientSession, alor: AsyncAlor, he
     results = []
     for goal, width in zip(("P1", "P2"), WIDTHS, strict=True):
         ratios, note = await _timed(
-            server, [Side("bare", in_flight(bare, width)), Side("typed", in_flight(typed, width))]
+            server, [Side("bare", in_flight(bare, width), width), Side("typed", in_flight(typed, width), width)]
         )
         what = f"typed call, 200 bytes, {width} in flight / bare aiohttp + msgspec"
         results.append(judge(goal, what, ratios["typed"], ratios["A/A"], at_least=1.0, note=note))
@@ -104,7 +104,7 @@ async def _candles(
     results = []
     for width in reversed(WIDTHS):
         ratios, note = await _timed(
-            server, [Side("bare", in_flight(bare, width)), Side("typed", in_flight(typed, width))]
+            server, [Side("bare", in_flight(bare, width), width), Side("typed", in_flight(typed, width), width)]
         )
         what = f"typed call, 100 kB of candles, {width} in flight / bare aiohttp + msgspec"
         results.append(judge("P3", what, ratios["typed"], ratios["A/A"], at_least=0.95, note=note))
@@ -131,7 +131,7 @@ async def _others(server: Server, alor: AsyncAlor, headers: dict[str, str]) -> l
                 return await alor.market_data.get_order_book("MOEX:SBER", depth=3, format=Format.SLIM)
 
             sides = [
-                Side(n, in_flight(c, 32))
+                Side(n, in_flight(c, 32), 32)
                 for n, c in (("ours", typed), ("requests", with_requests), ("httpx", with_httpx))
             ]
             ratios = await compare(sides, rounds=15)
@@ -157,7 +157,7 @@ async def _telemetry_off(server: Server, access: str) -> list[Result]:
             return await stripped.market_data.get_order_book("MOEX:SBER", depth=3, format=Format.SLIM)
 
         ratios, _ = await _timed(
-            server, [Side("without", in_flight(without, 32)), Side("flag", in_flight(with_flag, 32))]
+            server, [Side("without", in_flight(without, 32), 32), Side("flag", in_flight(with_flag, 32), 32)]
         )
     what = "telemetry not configured / no telemetry code at all"
     return [judge("P5", what, ratios["flag"], ratios["A/A"], at_least=0.98)]
@@ -214,7 +214,9 @@ async def _telemetry_on(server: Server, access: str, headers: dict[str, str]) ->
         async def typed() -> object:
             return await alor.market_data.get_order_book("MOEX:SBER", depth=3, format=Format.SLIM)
 
-        ratios, _ = await _timed(server, [Side("bare", in_flight(bare, 32)), Side("typed", in_flight(typed, 32))])
+        ratios, _ = await _timed(
+            server, [Side("bare", in_flight(bare, 32), 32), Side("typed", in_flight(typed, 32), 32)]
+        )
     meters.shutdown()
     tracers.shutdown()
     what = "typed call with the SDK / bare aiohttp under the official instrumentation and the same SDK"

@@ -25,6 +25,7 @@ T = TypeVar("T")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _PATH: Final = re.compile(r" - at `(?:key in )?([^`]+)`$")
 _MISSING: Final = re.compile(r"missing required field `([^`]+)`")
+_LAST_MOMENT: Final = re.compile(rb'("9999-12-31T23:59:59\.9{6})9+Z"')
 _INEXACT: Final = re.compile(rb"[:\[,]\s*-?(?:[0-9]{16,}\.[0-9]|[0-9][0-9.]*[eE]\+?[0-9])")
 """Numbers that are whole as a double and may not be the number that was meant."""
 
@@ -132,13 +133,13 @@ class Shape(Generic[T]):
             text = re.sub(rb'"%b"(?=\s*:)' % re.escape(other.encode()), b'"%b"' % key.encode(), text)
         if self._zoneless:
             text = _zoneless_times(self._zoneless).sub(rb'\1Z"', text)
-        return text
+        # Rounding the seventh digit up would carry this one past the end of the calendar.
+        return _LAST_MOMENT.sub(rb'\1Z"', text)
 
 
 def _zoneless_times(keys: tuple[str, ...]) -> re.Pattern[bytes]:
     names = b"|".join(re.escape(key.encode()) for key in keys)
-    # The seventh digit is cut off: rounding it up would carry the last moment of the calendar past its end.
-    return re.compile(rb'("(?:%b)"\s*:\s*"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*Z?"' % names)
+    return re.compile(rb'("(?:%b)"\s*:\s*"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*"' % names)
 
 
 def _refuse_odd_numbers(value: object) -> None:

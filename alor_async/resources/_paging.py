@@ -125,8 +125,10 @@ class TradeWalk:
             )
         if last > self.since:
             self._seen.clear()
-        self.since = max(last, self.since)
-        self._seen.update(_trade_key(trade) for trade in page if _second_of(trade) >= self.since)
+            self.since = last
+        self._seen.update(
+            _trade_key(trade) for trade in page if trade.traded_at is None or _second_of(trade) >= self.since
+        )
         return fresh
 
 

@@ -89,7 +89,7 @@ def _make(error: BaseException, stage: Stage) -> TransportError:
     row = next((row for row in TABLE if isinstance(error, row[0])), _LAST_RESORT)
     _, kind, problem, retryable = row
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        status: int = error.status
+        status = _status_of(error)
         problem, retryable = f"the proxy refused with status {status}", status >= 500
     if stage == "connect" and issubclass(kind, RequestTimeout):
         kind, problem = ConnectError, "not connected in time"
@@ -98,6 +98,10 @@ def _make(error: BaseException, stage: Stage) -> TransportError:
     ours = kind(problem, stage="connect" if issubclass(kind, ConnectError) else stage)
     ours.retryable = retryable
     return ours
+
+
+def _status_of(error: aiohttp.ClientResponseError) -> int:
+    return error.status  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def _without_frames(error: BaseException) -> BaseException | None:

@@ -264,7 +264,10 @@ class RefreshToken:
             except _Unhelpful as failure:
                 error, ordered = failure.error, failure.pause
             self._failures += 1
-            pause = full_jitter(self._failures, base=_BASE_PAUSE, cap=_LONGEST_PAUSE, random=binding.random)
+            # Never less than half the bound: behind this one request stand all callers of the program.
+            pause = full_jitter(
+                self._failures, base=_BASE_PAUSE, cap=_LONGEST_PAUSE, random=lambda: 0.5 + 0.5 * binding.random()
+            )
             if ordered is not None:
                 pause = min(ordered, _LONGEST_ORDERED_PAUSE)
             attempts_left -= 1

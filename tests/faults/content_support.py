@@ -47,12 +47,22 @@ class Desk:
 
     @contextmanager
     def answering(self, call: Call, content_type: str | None = None) -> Iterator[None]:
-        """Let every answer to an operation be the body that was given last; the exchange acts all the same."""
+        """Let every answer to an operation be the body that was given last.
+
+        The exchange acts on commands all the same; the trouble of answering reads is spared.
+        """
+        faults = self.sandbox.faults
         operation = call.operation.replace("stop_orders.cancel", "orders.cancel")
-        with self.sandbox.faults.http.body(
-            lambda _: self._body, content_type=content_type, operation=operation, times=None
-        ):
+        if call in ALL_READS and content_type is None:
+            armed = faults.net.raw(self._raw, close=False, operation=operation, times=None)
+        else:
+            armed = faults.http.body(lambda _: self._body, content_type=content_type, operation=operation, times=None)
+        with armed:
             yield
+
+    def _raw(self) -> bytes:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(self._body)}\r\n\r\n"
+        return head.encode() + self._body
 
     async def read(
         self, call: Call, body: bytes, *, format: Format | None = None, content_type: str | None = None
@@ -153,15 +163,14 @@ READABLE: Final = [example for example in EXAMPLES if example.operation.name in 
 READABLE_OBJECTS: Final = [example for example in OBJECTS if example.operation.name in READ_OF]
 
 
-def in_each_example(examples: list[Example] = READABLE_OBJECTS) -> Any:
-    return pytest.mark.parametrize("example", [pytest.param(example, id=str(example)) for example in examples])
-
-
-class Raw:
-    """Text that goes into JSON as it is."""
-
-    def __init__(self, text: str | bytes) -> None:
-        self.text = text.encode() if isinstance(text, str) else text
+@contextmanager
+def named(example: object) -> Iterator[None]:
+    """Let a failure inside a loop over examples say which one it was."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"with {example}")
+        raise
 
 
 def with_raw(wire: Any, place: dict[str, Any], key: str, text: str | bytes) -> bytes:
@@ -169,7 +178,7 @@ def with_raw(wire: Any, place: dict[str, Any], key: str, text: str | bytes) -> b
     mark = "@here@"
     honest = place[key]
     place[key] = mark
-    body = encode(wire).replace(f'"{mark}"'.encode(), Raw(text).text)
+    body = encode(wire).replace(f'"{mark}"'.encode(), text.encode() if isinstance(text, str) else text)
     place[key] = honest
     return body
 

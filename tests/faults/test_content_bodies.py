@@ -12,7 +12,6 @@ from alor_async.errors import AuthError, DecodeError
 from alor_async.values import Format
 from tests.contract.call_kit import Call, Listed, filled
 from tests.contract.call_orders import COMMANDS
-from tests.contract.model_kit import Example
 from tests.faults import content_support
 from tests.faults.content_support import (
     ALL_READS,
@@ -21,11 +20,12 @@ from tests.faults.content_support import (
     PLACING,
     READ_OF,
     READABLE,
+    READABLE_OBJECTS,
     SAYING_SUCCESS,
     Desk,
     call_of,
     first_places,
-    in_each_example,
+    named,
     with_raw,
 )
 
@@ -96,20 +96,28 @@ async def test_f028_nothing_of_use_leaves_a_command_unknown(desk: Desk, call: Ca
 # F029: another label, a mark, another encoding.
 
 
-@in_each_example(READABLE)
-async def test_f029_json_is_read_under_any_label_and_without_its_mark(desk: Desk, example: Example) -> None:
-    call = call_of(example)
-    honest = await desk.read(call, example.body, format=example.format)
-    for label in ("text/plain", "application/octet-stream", "text/html", "application/json; charset=windows-1251", ""):
-        assert await desk.read(call, example.body, format=example.format, content_type=label) == honest
-    assert await desk.read(call, b"\xef\xbb\xbf" + example.body, format=example.format) == honest
+async def test_f029_json_is_read_under_any_label_and_without_its_mark(desk: Desk) -> None:
+    for example in READABLE:
+        with named(example):
+            call = call_of(example)
+            honest = await desk.read(call, example.body, format=example.format)
+            for label in (
+                "text/plain",
+                "application/octet-stream",
+                "text/html",
+                "application/json; charset=windows-1251",
+                "",
+            ):
+                assert await desk.read(call, example.body, format=example.format, content_type=label) == honest
+            assert await desk.read(call, b"\xef\xbb\xbf" + example.body, format=example.format) == honest
 
 
-@in_each_example(READABLE)
-async def test_f029_other_encodings_are_refused(desk: Desk, example: Example) -> None:
-    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
-        body = example.body.decode().encode(encoding)
-        await desk.failure(DecodeError, call_of(example), body, format=example.format)
+async def test_f029_other_encodings_are_refused(desk: Desk) -> None:
+    for example in READABLE:
+        with named(example):
+            for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+                body = example.body.decode().encode(encoding)
+                await desk.failure(DecodeError, call_of(example), body, format=example.format)
 
 
 @pytest.mark.parametrize("call", [pytest.param(call, id=str(call)) for call in PLACING])
@@ -210,26 +218,30 @@ BAD_TEXTS = (
 )
 
 
-@in_each_example()
-async def test_f031_texts_that_are_no_text_are_our_error(desk: Desk, example: Example) -> None:
-    wire = example.wire
-    call = call_of(example)
-    tried = 0
-    with desk.answering(call):
-        for _, place in first_places(example, wire):
-            key = next(
-                (key for key, value in place.items() if key in {"symbol", "sym", "id"} and isinstance(value, str)), None
-            )
-            if key is None:
-                continue
-            for text in BAD_TEXTS:
+async def test_f031_texts_that_are_no_text_are_our_error(desk: Desk) -> None:
+    for example in READABLE_OBJECTS:
+        with named(example):
+            wire = example.wire
+            call = call_of(example)
+            with desk.answering(call):
+                for _, place in first_places(example, wire):
+                    key = next(
+                        (
+                            key
+                            for key, value in place.items()
+                            if key in {"symbol", "sym", "id"} and isinstance(value, str)
+                        ),
+                        None,
+                    )
+                    if key is None:
+                        continue
+                    for text in BAD_TEXTS:
+                        with pytest.raises(DecodeError):
+                            await desk.reread(call, with_raw(wire, place, key, text), example.format)
                 with pytest.raises(DecodeError):
-                    await desk.reread(call, with_raw(wire, place, key, text), example.format)
-                tried += 1
-        with pytest.raises(DecodeError):
-            await desk.reread(call, b"\xff" + example.body, example.format)
-        with pytest.raises(DecodeError):
-            await desk.reread(call, example.body + b"\xff", example.format)
+                    await desk.reread(call, b"\xff" + example.body, example.format)
+                with pytest.raises(DecodeError):
+                    await desk.reread(call, example.body + b"\xff", example.format)
 
 
 @EACH_COMMAND
@@ -256,18 +268,19 @@ async def test_f032_depth_is_our_error(desk: Desk, call: Call) -> None:
         assert time.perf_counter() - started < 2
 
 
-@in_each_example()
-async def test_f032_depth_in_an_unknown_or_a_known_key_is_our_error(desk: Desk, example: Example) -> None:
-    wire = example.wire
-    call = call_of(example)
-    with desk.answering(call):
-        for _, place in first_places(example, wire)[:2]:
-            place["unknownKey"] = None
-            for key in (next(iter(place)), "unknownKey"):
-                with pytest.raises(DecodeError) as caught:
-                    await desk.reread(call, with_raw(wire, place, key, DEEP["both-5000"]), example.format)
-                assert "deep" in str(caught.value) or key != "unknownKey"
-            del place["unknownKey"]
+async def test_f032_depth_in_an_unknown_or_a_known_key_is_our_error(desk: Desk) -> None:
+    for example in READABLE_OBJECTS:
+        with named(example):
+            wire = example.wire
+            call = call_of(example)
+            with desk.answering(call):
+                for _, place in first_places(example, wire)[:2]:
+                    place["unknownKey"] = None
+                    for key in (next(iter(place)), "unknownKey"):
+                        with pytest.raises(DecodeError) as caught:
+                            await desk.reread(call, with_raw(wire, place, key, DEEP["both-5000"]), example.format)
+                        assert "deep" in str(caught.value) or key != "unknownKey"
+                    del place["unknownKey"]
 
 
 @EACH_COMMAND

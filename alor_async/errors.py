@@ -244,7 +244,7 @@ class StatusError(RequestError):
         code: The broker's code without the number in brackets, such as `OrderToCancelNotFound`, or None.
         message: The broker's text, or None.
         body: The body as text: redacted, at most 2 KB.
-        raw_body: The body as it came, for code that reads on: redacted, at most 64 KB.
+        raw_body: The body for code that reads on: at most 64 KB, the token masked; it may name portfolios.
         ambiguous: Whether an earlier attempt of the same call was lost: then this answer says nothing about that one.
     """
 

@@ -72,5 +72,12 @@ class Intent(Generic[T_co]):
         self.request_id = request_id
         self.instrument_id = instrument_id
 
+    @property
+    def portfolios(self) -> tuple[str, ...]:
+        """The portfolios that it speaks of: not to be shown in logs and errors."""
+        owners = [self.values.get("portfolio"), getattr(getattr(self.body, "user", None), "portfolio", None)]
+        owners += [getattr(member, "portfolio", None) for member in getattr(self.body, "orders", None) or ()]
+        return tuple(owner for owner in owners if isinstance(owner, str))
+
     def __repr__(self) -> str:
         return f"<Intent {self.operation.name} {self.instrument_id or ''} {self.request_id or ''}>"

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from alor_async._orders.intent import Verb
 from alor_async._policy.arguments import check_order_id
+from alor_async._telemetry import redact
 from alor_async.errors import (
     AlorError,
     ConnectError,
@@ -220,6 +221,7 @@ def _rejected(
     # A page that says 404 comes from something on the way, which knows nothing of orders.
     is_missing = code in _NOT_FOUND or (status == 404 and code is None and by_broker)
     not_working = is_missing and intent.verb in {Verb.REPLACE, Verb.CANCEL}
+    reason = None if reason is None else redact(reason, intent.portfolios)
     words = [intent.operation.name, ": "]
     words.append("the order is not working, nothing was changed" if not_working else "the broker said no")
     if code is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from alor_async._contract.answers import OrderAccepted
 from alor_async._contract import bodies
+from alor_async._contract.answers import OrderAccepted
 from alor_async._orders.intent import Intent, OrderAck, Verb
 from alor_async._orders.outcome import Accepted, judge, order_number, unknown
 from alor_async.errors import RequestError

@@ -135,6 +135,13 @@ def test_an_empty_list_is_refused():
         operations.MARKET_DATA_GET_QUOTES.request(symbols=PathList())
 
 
+def test_numbers_and_uuids_in_a_path_have_one_spelling():
+    group = UUID("3fa85f64-5717-4562-b3fc-2c963f66afa6")
+    assert operations.ORDER_GROUPS_GET.request(group_id=group).target.endswith(f"/{group}")
+    template = operation("/x/{a}/y", Parameter("a", "a", Place.PATH))
+    assert template.request(a=5).target == "/x/5/y"
+
+
 def test_an_order_number_cannot_name_the_route_that_cancels_everything():
     for word in ("all", "ALL", "0", "-1", "1e5", "1.0", "٣", "1" * 20):
         with pytest.raises(InvalidArgument, match="order_id"):

@@ -34,7 +34,7 @@ from alor_async.errors import (
     TransportError,
     Unauthorized,
 )
-from alor_async.models import Exchange, Side
+from alor_async.models import Exchange, ExecutionPolicy, GroupedOrderType, Side
 from alor_async.values import InstrumentId
 
 FIXTURES = Path(__file__).parents[2] / "contract" / "fixtures"
@@ -197,6 +197,7 @@ REJECTIONS = {
     "plain text": (b"Provided json can't be read", None, "Provided json can't be read"),
     "a JSON text": (b'"Provided json can\'t be read"', None, "Provided json can't be read"),
     "a Russian code page": ("нет".encode("cp1251"), None, "\ufffd\ufffd\ufffd"),
+    "a cut JSON text": (b'"Provided js', None, '"Provided js'),
     "a page": (b"<html><style>p {color: red}</style>400</html>", None, None),
     "a page with a mark": (b"\xef\xbb\xbf\r\n<!DOCTYPE html>", None, None),
     "nothing": (b"", None, None),
@@ -217,6 +218,22 @@ def test_f100_a_plain_no_is_final_with_its_code_and_text(status, body, code, rea
     assert text.startswith("orders.place_market: the broker said no")
     assert text.endswith(f"[request {REQUEST_ID}]")
     assert text.isprintable()
+
+
+def test_f191_the_portfolio_that_a_server_speaks_of_is_not_shown():
+    item = bodies.OrderGroupItem(
+        portfolio="G12345", exchange=Exchange.MOEX, order_id="5", order_type=GroupedOrderType.STOP
+    )
+    group = bodies.OrderGroupBody(orders=(item,), execution_policy=ExecutionPolicy.IGNORE_CANCEL)
+    for wanted, portfolio in (
+        (intent(), "D39004"),
+        (intent(Verb.CANCEL), "D39004"),
+        (Intent(operations.ORDER_GROUPS_CREATE, Verb.GROUP, body=group), "G12345"),
+    ):
+        verdict = judge(wanted, answered(400, {"code": "X", "message": f"{portfolio} has no rights"}))
+        assert isinstance(verdict, OrderRejected)
+        assert verdict.reason == "*** has no rights"
+        assert portfolio not in str(verdict)
 
 
 @pytest.mark.parametrize("body", [value[0] for value in REJECTIONS.values()], ids=REJECTIONS)
@@ -420,7 +437,7 @@ _statuses = st.sampled_from(
 ) | st.integers(400, 599)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(st.sampled_from(list(Verb)), _statuses, _bodies, st.booleans())
 @example(Verb.PLACE, 400, json.dumps(copy_of(200, SUCCESS)).encode(), False)
 @example(Verb.CANCEL, 404, b"", False)

@@ -29,7 +29,8 @@ HTTP_LOGGER: Final = logging.getLogger("alor_async.http")
 AUTH_LOGGER: Final = logging.getLogger("alor_async.auth")
 
 _MASK: Final = "***"
-_JWT: Final = re.compile(r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")
+# Looked for at the beginning of a run of its letters only: from each of them, a long run would cost its square.
+_JWT: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*")
 _SHORTEST_SECRET: Final = 4
 
 

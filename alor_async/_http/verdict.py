@@ -34,7 +34,7 @@ MAX_EXCERPT: Final = 2048
 _MAX_RAW: Final = 64 * 1024
 _MAX_MESSAGE: Final = 300
 _MAX_CODE: Final = 64
-_BRACKETED_NUMBER: Final = re.compile(r"\s*\(\d+\)$")
+_BRACKETED_NUMBER: Final = re.compile(r"(?<!\s)\s*+\(\d++\)$")
 _PORTFOLIO: Final = re.compile(rb'"(?:portfolio|login)"\s*:\s*"([^"\\]+)"', re.IGNORECASE)
 _OWNER_PARAMETERS: Final = frozenset({"{portfolio}", "{login}"})
 

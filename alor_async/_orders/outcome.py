@@ -40,7 +40,7 @@ _TIMED_OUT: Final = frozenset({"CommandResponseTimeout", "900"})
 _NOT_FOUND: Final = frozenset({"OrderToCancelNotFound", "OrderToModifyNotFound", "ExchangeOrderNotFound"})
 # Statuses with which a server says that it did not even look at the request.
 _REFUSED: Final = frozenset({400, 404, 405, 406, 411, 413, 414, 415, 422, 431})
-_BRACKETED: Final = re.compile(r"\s*\(\d+\)\s*$")
+_BRACKETED: Final = re.compile(r"(?<!\s)\s*+\(\d++\)\s*$")
 _REPEATED: Final = "already handled"
 _HANDLED_BEFORE: Final = "the broker handled this request id before and does not say how"
 _LONGEST_REASON: Final = 300

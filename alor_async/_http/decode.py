@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from alor_async._http.numbers import find_odd_number, is_struct, is_surely_sane
+from alor_async._http.numbers import SHORT, find_odd_number, is_doubtful, is_struct, shows_odd_numbers
 from alor_async.models._base import decode_hook
 from alor_async.values import Format
 
@@ -78,17 +78,13 @@ class Shape(Generic[T]):
         Raises:
             WireError: The body is not what the contract says, or a number in it is odd.
         """
-        strict = self._strict
-        if strict is None:
-            strict = self._prepare()
+        strict = self._strict or self._prepare()
         try:
-            for key in self._optional:
-                if key in body:
-                    value = self._forgive(body)
-                    break
+            if self._optional and any(key in body for key in self._optional):
+                value = self._forgive(body)
             else:
                 value = strict(body)
-                if not is_surely_sane(body):
+                if is_doubtful(body) if len(body) <= SHORT else shows_odd_numbers(body):
                     _refuse_odd_numbers(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             value = self._second_try(body, error)

@@ -1,50 +1,71 @@
 """Numbers that must never come out of an answer: NaN, Infinity, and exponents that no price or amount has.
 
 msgspec reads a `Decimal` from any text that `decimal` takes, `"sNaN"` and `1e999999999` included; the first breaks sorting
-far away, the second takes half a minute to turn into an `int`. Looking at every value costs a tenth of the decoding of
-a page of candles and more, so the text is asked first: a page that has neither the letters of "nan" and "inf" nor a long
-exponent is proved clean by a few searches for one byte. Only when the text leaves a doubt is every value looked at.
+far away, the second takes half a minute to turn into an `int`. Looking at every value costs up to half of the decoding of
+a list of instruments, so the text is asked first, and only a doubt is settled by the values.
+
+A short answer, which is every answer about orders, positions, money, quotes and books of usual size, is proved clean:
+without the letters of "nan" and "inf" and without a long exponent there is nothing to find. For a long list that proof is
+too dear (docs/adr/0006-odd-numbers.md): there the spellings are looked for that servers produce, .NET's `"NaN"` and
+`"Infinity"`, and exponents with a plus.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 from operator import attrgetter
 from typing import Final, TypeAlias, TypeGuard, cast
 
 import msgspec
 
-__all__ = ["find_odd_number", "is_struct", "is_surely_sane"]
+__all__ = ["SHORT", "find_odd_number", "is_doubtful", "is_struct", "shows_odd_numbers"]
 
 _LARGEST_EXPONENT: Final = 400
 """Beyond what a double can hold, so that nothing a server computes in doubles is refused."""
 
-_EXPONENT: Final = re.compile(rb"e[-+_]*[0-9_]{3}")
-_UPPER_EXPONENT: Final = re.compile(rb"E[-+_]*[0-9_]{3}")
+# Digits outside of ASCII are digits for `decimal` too: any byte of theirs counts as one.
+_EXPONENT: Final = re.compile(rb"e[-+_]*[0-9_\x80-\xff]{3}")
+_UPPER_EXPONENT: Final = re.compile(rb"E[-+_]*[0-9_\x80-\xff]{3}")
+_SIGNED_EXPONENT: Final = re.compile(rb"[0-9][eE]\+[0-9]{3}")
+_SHORTEST_END: Final = len("e999")
 _FEW: Final = 16
+SHORT: Final = 16 * 1024
+"""Up to this many bytes, an answer's values are looked at unless `is_doubtful` says no; beyond, if `shows_odd_numbers`."""
 
 
-def is_surely_sane(body: bytes) -> bool:
-    """Tell whether the text of an answer proves that no number in it is odd. False means: look at the values.
+# Searching for one byte by its number is many times faster than searching for a text of one letter.
+_LOWER_A, _LOWER_F, _LOWER_N, _UPPER_A, _UPPER_E, _UPPER_F, _UPPER_I, _UPPER_N = b"afnAEFIN"
+_BACKSLASH, _PLUS = b"\\+"
 
-    Escapes and letters outside ASCII can spell a number in disguise (`"NaN"` by code points), so they prove nothing.
-    """
-    may_spell_nan_or_inf = (b"n" in body or b"N" in body) and (
-        b"a" in body or b"A" in body or b"f" in body or b"F" in body
+
+def is_doubtful(body: bytes) -> bool:
+    """Tell whether the text leaves room for an odd number. Escapes can spell one in disguise, so they do."""
+    if (_LOWER_N in body or _UPPER_N in body) and (
+        _LOWER_A in body or _LOWER_F in body or _UPPER_A in body or _UPPER_F in body
+    ):
+        return True
+    if _BACKSLASH in body or (_UPPER_E in body and _UPPER_EXPONENT.search(body) is not None):
+        return True
+    first = body.find(b"e")
+    # Most short bodies have one, in the `true` or `false` at their very end, where no exponent has room.
+    return 0 <= first <= len(body) - _SHORTEST_END and _has_long_exponent(body, first)
+
+
+def shows_odd_numbers(body: bytes) -> bool:
+    """Tell whether a server's spelling of an odd number, or something that looks like one, stands in the text."""
+    return (
+        (_UPPER_N in body and b"NaN" in body)
+        or (_UPPER_I in body and b"Infinity" in body)
+        or (_PLUS in body and _SIGNED_EXPONENT.search(body) is not None)
     )
-    if may_spell_nan_or_inf or b"\\" in body or not body.isascii():
-        return False
-    if b"E" in body and _UPPER_EXPONENT.search(body) is not None:
-        return False
-    return not _has_long_exponent(body)
 
 
-def _has_long_exponent(body: bytes) -> bool:
+def _has_long_exponent(body: bytes, position: int) -> bool:
     # The letter is rare in the short spellings: hopping from one to the next beats a regular expression, which reads
     # every byte. In the long spellings every key has one, and the expression wins.
-    position = body.find(b"e")
     for _ in range(_FEW):
         if position < 0:
             return False
@@ -66,18 +87,32 @@ def _is_odd(number: Decimal) -> bool:
 
 def _holds_odd(value: object) -> bool:
     """Look at every number, fast: nearly always there is nothing to find, so no path is kept."""
-    kind = type(value)
-    if kind is list or kind is tuple:
-        return any(map(_holds_odd, cast(Iterable[object], value)))
+    if isinstance(value, list | tuple):
+        values = cast("Sequence[object]", value)
+        return any(_any_odd(kind, values) for kind in set(map(type, values)))
+    return _any_odd(type(value), (value,))
+
+
+def _any_odd(kind: type, values: Sequence[object]) -> bool:
+    """Look at the numbers of values, those of one class at a time; loops run inside of the interpreter."""
     plan = _plans.get(kind)
     if plan is None:
         plan = _plans[kind] = _Plan(kind)
-    for number in plan.numbers(value):
-        if number is not None and not (
-            number.is_finite() and -_LARGEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT
-        ):
+    alike = values if len(values) == 1 else [value for value in values if type(value) is kind]
+    if plan.numbers is not None:
+        numbers = [number for number in chain.from_iterable(map(plan.numbers, alike)) if number is not None]
+        if not all(map(_is_finite, numbers)):
             return True
-    return plan.children is not None and any(map(_holds_odd, plan.children(value)))
+        sizes = list(map(_adjusted, numbers))
+        if sizes and not (min(sizes) >= -_LARGEST_EXPONENT and max(sizes) <= _LARGEST_EXPONENT):
+            return True
+    return plan.children is not None and any(
+        _holds_odd(child) for child in chain.from_iterable(map(plan.children, alike)) if child is not None
+    )
+
+
+_is_finite: Final = Decimal.is_finite
+_adjusted: Final = Decimal.adjusted
 
 
 def _find(value: object, path: str) -> str | None:
@@ -103,7 +138,7 @@ class _Plan:
     __slots__ = ("children", "numbers")
 
     def __init__(self, kind: type) -> None:
-        self.numbers: Callable[[object], Iterable[Decimal | None]] = _nothing
+        self.numbers: Callable[[object], Iterable[Decimal | None]] | None = None
         self.children: _Getter | None = None
         if kind is Decimal:
             self.numbers = lambda value: (cast(Decimal, value),)
@@ -118,10 +153,6 @@ class _Plan:
 
 
 _plans: Final[dict[type, _Plan]] = {}
-
-
-def _nothing(_value: object) -> tuple[()]:
-    return ()
 
 
 def _getter(names: list[str]) -> _Getter:
@@ -140,13 +171,14 @@ def _is_number(kind: object) -> bool:
 
 
 def _may_hold_numbers(kind: object) -> bool:
-    """Tell whether a field's type is, or contains, a Struct or a sequence."""
-    origin: object = getattr(kind, "__origin__", None)
-    if origin is list or origin is tuple or is_struct(kind):
+    """Tell whether a field's type is, or contains, a Struct with numbers or a sequence."""
+    if is_struct(kind):
+        return any(_is_number(field.type) or _may_hold_numbers(field.type) for field in msgspec.structs.fields(kind))
+    if getattr(kind, "__origin__", None) in {list, tuple}:
         return True
     return any(map(_may_hold_numbers, getattr(kind, "__args__", ())))
 
 
 def is_struct(kind: object) -> TypeGuard[type[msgspec.Struct]]:
-    """Tell whether a type is a class of msgspec."""
-    return isinstance(kind, type) and issubclass(cast("type[object]", kind), msgspec.Struct)
+    """Tell whether a type is a class of structs."""
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

@@ -171,11 +171,9 @@ class RequestError(AlorError):
         attempts: How many times the request was tried.
         elapsed: Seconds from the call to this error.
         stage: How far the last attempt came.
-        ambiguous: Whether an earlier attempt of the same command may have been carried out, whatever this one says.
     """
 
     hint: ClassVar[str] = ""
-    ambiguous: bool = False
 
     def __init__(
         self,

@@ -227,6 +227,12 @@ class Session:
                     max_body=operation.max_body,
                     progress=call,
                 )
+            except asyncio.CancelledError:
+                if not call.fell_silent():
+                    raise
+                raise RequestTimeout(
+                    f"nothing came from the server for {call.patience:g} s", stage=call.stage
+                ) from None
             finally:
                 limiter.leave()
             call.stage = "decode"

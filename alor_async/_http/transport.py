@@ -230,7 +230,8 @@ class Transport:
                 allow_redirects=False,
                 timeout=timeout,
                 proxy=self._proxy,
-                ssl=self._ssl,
+                # Part of the key by which connections are shared: on plain ones it must be what the lender uses.
+                ssl=self._ssl if url.startswith("https:") else True,
                 middlewares=(_SendOnce(self, progress),),
             )
             try:

@@ -73,11 +73,23 @@ class Deadline(Progress):
         seconds: For the whole call.
         entered: When the call began, in the clock's monotonic seconds.
         when: The end of the whole call, likewise.
-        is_over: Whether one of its times ran out.
+        is_over: Whether the time for the whole call ran out.
+        is_silent: Whether the other side was silent for too long.
         is_closed: Whether the call was ended because its owner closes.
     """
 
-    __slots__ = ("_cancellations", "_group", "_task", "entered", "is_closed", "is_over", "seconds", "when")
+    __slots__ = (
+        "_cancellations",
+        "_group",
+        "_interruptions",
+        "_task",
+        "entered",
+        "is_closed",
+        "is_over",
+        "is_silent",
+        "seconds",
+        "when",
+    )
 
     _cancellations: int
     _group: _Group
@@ -92,7 +104,9 @@ class Deadline(Progress):
         self.patience = patience
         self.seconds = seconds
         self.is_over = False
+        self.is_silent = False
         self.is_closed = False
+        self._interruptions = 0
 
     def begin(self, entered: float, task: asyncio.Task[object], group: _Group) -> None:
         """Begin the watch over a task."""
@@ -107,19 +121,30 @@ class Deadline(Progress):
         self._group.open.pop(self, None)
 
     def took_over(self) -> bool:
-        """Tell whether a CancelledError that was just caught is this deadline's doing.
+        """Tell whether a CancelledError that was just caught is the end of the call's time, or its owner's closing.
 
         When the task was also cancelled from outside, that cancellation wins and the answer is no.
         """
-        if not (self.is_over or self.is_closed):
-            return False
-        # Comparing with the count at the start, not with zero: the call may run inside the clean-up of a cancelled task.
-        return self._task.uncancel() <= self._cancellations
+        return (self.is_over or self.is_closed) and self._take_back()
+
+    def fell_silent(self) -> bool:
+        """Tell whether a CancelledError that was just caught is the end of the patience, after which the call goes on."""
+        return self.is_silent and not (self.is_over or self.is_closed) and self._take_back()
 
     def interrupt(self) -> None:
-        """Cancel the call's task, once."""
-        self._group.open.pop(self, None)
+        """Cancel the call's task."""
+        self._interruptions += 1
         self._task.cancel()
+
+    def _take_back(self) -> bool:
+        """Undo our cancellations; false when there was one from outside too."""
+        self.is_silent = False
+        left = self._task.cancelling()
+        for _ in range(self._interruptions):
+            left = self._task.uncancel()
+        self._interruptions = 0
+        # Comparing with the count at the start, not with zero: the call may run inside the clean-up of a cancelled task.
+        return left <= self._cancellations
 
 
 class _Group:
@@ -172,6 +197,7 @@ class Deadlines:
                 group.timer = None
             for deadline in list(group.open):
                 deadline.is_closed = True
+                deadline.leave()
                 deadline.interrupt()
         self._groups.clear()
 
@@ -186,12 +212,17 @@ class Deadlines:
             if deadline.entered + group.least_age > now:
                 next_look = min(next_look, deadline.entered + group.least_age)
                 break  # it and all that follow are too young to be due
-            due = min(deadline.when, deadline.silent_until)
-            if due <= now:
+            if deadline.when <= now:
                 deadline.is_over = True
+                deadline.leave()
                 deadline.interrupt()
-            else:
-                next_look = min(next_look, due)
+                continue
+            if deadline.silent_until <= now:
+                deadline.is_silent = True
+                deadline.silent_until = inf
+                deadline.interrupt()
+            # From now on the other side may be expected to speak within its patience, whatever is expected at present.
+            next_look = min(next_look, deadline.when, deadline.silent_until, now + deadline.patience)
         if next_look < inf:
             self._look_again(key, group, max(next_look - now, _SHORTEST_REST))
         elif self._groups.get(key) is group:

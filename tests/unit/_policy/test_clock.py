@@ -26,6 +26,8 @@ async def watched(
     try:
         return await work
     except asyncio.CancelledError:
+        if deadline.fell_silent():
+            raise Ended("silent") from None
         if not deadline.took_over():
             raise
     finally:
@@ -81,7 +83,7 @@ async def test_silence_ends_a_call_before_its_time() -> None:
     await clock.advance(4.9)
     assert not call.done()
     await clock.advance(0.2)
-    with pytest.raises(Ended):
+    with pytest.raises(Ended, match="silent"):
         await call
     assert not other.done(), "nothing is expected of anybody there"
     await clock.advance(25)
@@ -110,7 +112,8 @@ async def test_an_answer_that_comes_piece_by_piece_is_waited_for() -> None:
         deadline.expect(clock.monotonic())
     await clock.advance(5.1)
     assert task.done()
-    assert deadline.is_over
+    assert deadline.is_silent
+    assert not deadline.is_over
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -159,6 +162,57 @@ async def test_a_call_inside_the_clean_up_of_a_cancelled_task_still_ends_in_time
     with pytest.raises(asyncio.CancelledError):
         await running
     assert ended == ["over"]
+
+
+async def test_a_call_goes_on_after_a_silence_and_is_still_watched() -> None:
+    clock = ManualClock()
+    deadlines = Deadlines(clock)
+    deadline = Deadline(10, 2)
+    seen: list[str] = []
+
+    async def call() -> None:
+        deadlines.watch(deadline)
+        try:
+            for _ in range(2):
+                deadline.expect(clock.monotonic())
+                try:
+                    await forever()
+                except asyncio.CancelledError:
+                    assert deadline.fell_silent()
+                    seen.append("silent")
+            await forever()
+        except asyncio.CancelledError:
+            assert deadline.took_over()
+            seen.append("over")
+        finally:
+            deadline.leave()
+
+    task = asyncio.create_task(call())
+    await settle()
+    await clock.advance(4.1)
+    assert seen == ["silent", "silent"]
+    await clock.advance(6)
+    await task
+    assert seen == ["silent", "silent", "over"]
+    assert task.cancelling() == 0
+
+
+@pytest.mark.parametrize("outside", [False, True])
+async def test_silence_and_the_end_in_one_moment_are_the_end(outside: bool) -> None:
+    clock = ManualClock()
+    deadlines = Deadlines(clock)
+    call = asyncio.create_task(watched(deadlines, 5, forever(), patience=3))
+    await settle()
+    (deadline,) = next(iter(deadlines._groups.values())).open
+    deadline.is_silent = True
+    deadline.interrupt()
+    deadline.is_over = True
+    deadline.interrupt()
+    if outside:
+        call.cancel()
+    with pytest.raises(asyncio.CancelledError if outside else Ended, match=None if outside else "over"):
+        await call
+    deadlines.interrupt_all()
 
 
 async def test_asyncio_timeout_around_a_call_is_not_mistaken_for_ours() -> None:

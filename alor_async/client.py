@@ -18,7 +18,7 @@ from alor_async._policy.clock import Clock
 from alor_async._tokens import AccessToken, Claims, TokenProvider
 from alor_async.auth.refresh import RefreshToken
 from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, Timeouts
-from alor_async.errors import AuthError, ClosedError, ConfigError
+from alor_async.errors import AuthError, ClosedError, ConfigError, DecodeError
 from alor_async.resources.account import AccountResource
 from alor_async.resources.instruments import InstrumentsResource
 from alor_async.resources.market_data import MarketDataResource
@@ -199,7 +199,11 @@ class AsyncAlor:
         Contract: GET /md/v2/time
         """
         seconds = await self._session.send(operations.GET_SERVER_TIME.request(), timeout, retries)
-        return datetime.fromtimestamp(seconds, UTC)
+        try:
+            return datetime.fromtimestamp(seconds, UTC)
+        except (OverflowError, OSError, ValueError):
+            operation = operations.GET_SERVER_TIME.name
+            raise DecodeError("the answer is no time: out of range", operation=operation) from None
 
     async def get_claims(self) -> Claims:
         """Read what the access token says about its owner: login, portfolios, scopes, expiry.

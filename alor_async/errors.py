@@ -171,9 +171,12 @@ class RequestError(AlorError):
         attempts: How many times the request was tried.
         elapsed: Seconds from the call to this error.
         stage: How far the last attempt came.
+        ambiguous: Whether an earlier attempt of the same call may have been carried out: then this error says nothing
+            about that one.
     """
 
     hint: ClassVar[str] = ""
+    ambiguous: bool = False
 
     def __init__(
         self,
@@ -243,10 +246,7 @@ class StatusError(RequestError):
         message: The broker's text, or None.
         body: The body as text: redacted, at most 2 KB.
         raw_body: The body for code that reads on: at most 64 KB, the token masked; it may name portfolios.
-        ambiguous: Whether an earlier attempt of the same call was lost: then this answer says nothing about that one.
     """
-
-    ambiguous: bool = False
 
     def __init__(
         self,

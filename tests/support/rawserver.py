@@ -144,7 +144,9 @@ class RawServer:
         connections: How many connections were accepted.
     """
 
-    def __init__(self, *script: Step, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, *script: Step, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self.script = list(script)
         self.requests: list[Seen] = []
         self.connections = 0
@@ -152,6 +154,7 @@ class RawServer:
         self._by_path: dict[str, list[Step]] = {}
         self._tls = tls
         self._host = host
+        self._port = port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
@@ -162,7 +165,7 @@ class RawServer:
         return self
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls, backlog=1024)
+        self._server = await asyncio.start_server(self._serve, self._host, self._port, ssl=self._tls, backlog=1024)
         return self
 
     async def __aexit__(

@@ -16,11 +16,11 @@ def closed_port() -> int:
 
 
 @contextlib.contextmanager
-def full_backlog() -> Iterator[int]:
+def full_backlog(host: str = "127.0.0.1") -> Iterator[int]:
     """Give a port whose queue of connections is full, so that the next one is not even refused."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(socket.socket())
-        server.bind(("127.0.0.1", 0))
+        server.bind((host, 0))
         server.listen(0)
         for _ in range(2):
             client = stack.enter_context(socket.socket())

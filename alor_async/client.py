@@ -216,6 +216,7 @@ class AsyncAlor:
         """
         if not self._transport.is_open:
             raise ClosedError("this client is not open: use `async with` or open()")
+        self._session.check_loop()
         if self._auth is None:
             raise AuthError("this client is anonymous: it has no token")
         return AccessToken(await self._auth.get_token()).claims

@@ -123,10 +123,21 @@ class Session:
         self._random = random
         self._credentials: _Credentials | None = None
         self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def attach(self, telemetry: Telemetry | None) -> None:
-        """Put a span around every call from now on, and count retries; None for neither."""
+        """Belong to the running loop from now on, and put a span around every call; None for no spans."""
         self._telemetry = telemetry
+        self._loop = asyncio.get_running_loop()
+
+    def check_loop(self) -> None:
+        """Refuse to be used from another loop than the one that it belongs to.
+
+        Raises:
+            ClosedError: It is.
+        """
+        if self._loop is not None and asyncio.get_running_loop() is not self._loop:
+            raise ClosedError("this client was opened in another event loop: open one of its own in each loop")
 
     async def send(
         self, request: Request[T], timeout: float | Timeouts | None = None, retries: RetryPolicy | None = None
@@ -149,6 +160,7 @@ class Session:
         """
         if self._is_closed:
             raise ClosedError("this client was closed")
+        self.check_loop()
         call = _Call(
             request,
             self._timeouts if timeout is None else _timeouts(timeout, self._timeouts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -128,6 +129,24 @@ async def test_candles_are_walked_over_nights_and_weekends(alor: AsyncAlor, exch
     assert times == [candle.timestamp for candle in page.candles if candle.timestamp < NOON.timestamp()]
     assert all(earlier < later for earlier, later in pairwise(times))
     assert len({candle // 86_400 for candle in times}) >= 5
+
+
+async def test_candles_that_come_twice_and_out_of_order_are_given_once_in_order(
+    alor: AsyncAlor, exchange: Sandbox
+) -> None:
+    def shuffled(body: bytes) -> bytes:
+        page = json.loads(body)
+        return json.dumps({**page, "history": page["history"][::-1] + page["history"]}).encode()
+
+    start = NOON - timedelta(hours=1)
+    honest = [
+        candle.timestamp
+        async for candle in alor.market_data.iter_candles("MOEX:SBER", 60, start=start, end=NOON, page_size=25)
+    ]
+    with exchange.faults.http.body(shuffled, operation="market_data.get_candles", times=None):
+        walk = alor.market_data.iter_candles("MOEX:SBER", 60, start=start, end=NOON, page_size=25)
+        assert [candle.timestamp async for candle in walk] == honest
+    assert len(honest) == 60
 
 
 async def test_a_walk_ends_when_its_range_is_empty_or_holds_nothing(alor: AsyncAlor) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from itertools import chain
 from operator import attrgetter
 from typing import Final, TypeAlias, TypeGuard, cast
 
@@ -23,8 +22,9 @@ import msgspec
 
 __all__ = ["SHORT", "find_odd_number", "is_doubtful", "is_struct", "shows_odd_numbers"]
 
+_SMALLEST_EXPONENT: Final = -400
 _LARGEST_EXPONENT: Final = 400
-"""Beyond what a double can hold, so that nothing a server computes in doubles is refused."""
+"""Both beyond what a double can hold, so that nothing a server computes in doubles is refused."""
 
 # Digits outside of ASCII are digits for `decimal` too: any byte of theirs counts as one.
 _EXPONENT: Final = re.compile(rb"e[-+_]*[0-9_\x80-\xff]{3}")
@@ -82,37 +82,31 @@ def find_odd_number(value: object) -> str | None:
 
 def _is_odd(number: Decimal) -> bool:
     """Tell whether a number is not finite, or of a size that only an error or an attack has."""
-    return not (number.is_finite() and -_LARGEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT)
+    return not (number.is_finite() and _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT)
 
 
 def _holds_odd(value: object) -> bool:
     """Look at every number, fast: nearly always there is nothing to find, so no path is kept."""
-    if isinstance(value, list | tuple):
-        values = cast("Sequence[object]", value)
-        return any(_any_odd(kind, values) for kind in set(map(type, values)))
-    return _any_odd(type(value), (value,))
-
-
-def _any_odd(kind: type, values: Sequence[object]) -> bool:
-    """Look at the numbers of values, those of one class at a time; loops run inside of the interpreter."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        for item in cast("Sequence[object]", value):  # noqa: SIM110 - a third faster than any()
+            if _holds_odd(item):
+                return True
+        return False
     plan = _plans.get(kind)
     if plan is None:
         plan = _plans[kind] = _Plan(kind)
-    alike = values if len(values) == 1 else [value for value in values if type(value) is kind]
-    if plan.numbers is not None:
-        numbers = [number for number in chain.from_iterable(map(plan.numbers, alike)) if number is not None]
-        if not all(map(_is_finite, numbers)):
+    # Written out, not called: this runs for every number of every short answer.
+    for number in plan.numbers(value):
+        if number is not None and not (
+            number.is_finite() and _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT
+        ):
             return True
-        sizes = list(map(_adjusted, numbers))
-        if sizes and not (min(sizes) >= -_LARGEST_EXPONENT and max(sizes) <= _LARGEST_EXPONENT):
-            return True
-    return plan.children is not None and any(
-        _holds_odd(child) for child in chain.from_iterable(map(plan.children, alike)) if child is not None
-    )
-
-
-_is_finite: Final = Decimal.is_finite
-_adjusted: Final = Decimal.adjusted
+    if plan.children is not None:
+        for child in plan.children(value):
+            if child is not None and _holds_odd(child):
+                return True
+    return False
 
 
 def _find(value: object, path: str) -> str | None:
@@ -138,7 +132,7 @@ class _Plan:
     __slots__ = ("children", "numbers")
 
     def __init__(self, kind: type) -> None:
-        self.numbers: Callable[[object], Iterable[Decimal | None]] | None = None
+        self.numbers: Callable[[object], Iterable[Decimal | None]] = _nothing
         self.children: _Getter | None = None
         if kind is Decimal:
             self.numbers = lambda value: (cast(Decimal, value),)
@@ -153,6 +147,10 @@ class _Plan:
 
 
 _plans: Final[dict[type, _Plan]] = {}
+
+
+def _nothing(_value: object) -> tuple[()]:
+    return ()
 
 
 def _getter(names: list[str]) -> _Getter:

@@ -28,10 +28,10 @@ demo: $(DEMO)  ## The main job against the embedded sandbox: no account, no netw
 	@$(RUN) -m examples.demo
 
 test: $(DEV)  ## All tests, with coverage.
-	@$(RUN) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(RUN) -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 unit: $(DEV)  ## The unit tests only.
-	@$(RUN) -m pytest tests/unit -q
+	@$(RUN) -m pytest -n auto tests/unit -q
 
 check: $(DEV)  ## Lint, types, generated code is fresh, import order.
 	@$(RUN) -m ruff check .

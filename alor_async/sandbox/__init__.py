@@ -9,6 +9,7 @@ It shares no model and no transport with the client, so a mistake of one is not 
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import threading
@@ -145,12 +146,12 @@ class Sandbox:
         self._host.stop()
 
     async def __aenter__(self) -> Self:
-        return self.start()
+        return await asyncio.to_thread(self.start)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        await asyncio.to_thread(self.stop)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -151,7 +151,7 @@ def test_an_order_number_cannot_name_the_route_that_cancels_everything():
 @IN_PATH
 def test_a_path_value_must_be_there_and_of_a_type_that_has_one_spelling(operation, parameter):
     values = usual_values(operation)
-    for wrong in (None, True, 1.5, b"x", ["x"], Decimal(1), object()):
+    for wrong in (None, True, 1.5, b"x", ["x"], Decimal(1), bytearray()):
         with pytest.raises(InvalidArgument, match=f"^{parameter.name}: "):
             operation.request_with(values | {parameter.name: wrong})
     del values[parameter.name]
@@ -220,7 +220,7 @@ def test_query_values_are_spelled_as_the_broker_reads_them(value, text):
 
 @pytest.mark.parametrize(
     "value",
-    [1.5, b"x", ["x"], ("x",), object(), Decimal("NaN"), Decimal("1E+999999"), Decimal("-Infinity"), "\ud800"],
+    [1.5, b"x", ["x"], ("x",), bytearray(), Decimal("NaN"), Decimal("1E+999999"), Decimal("-Infinity"), "\ud800"],
     ids=repr,
 )
 def test_a_query_value_without_one_spelling_is_refused(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import statistics
 import time
@@ -72,6 +73,7 @@ async def compare(sides: list[Side], *, rounds: int = ROUNDS) -> dict[str, Ratio
         order = list(everyone)
         random.shuffle(order)
         for side in order:
+            gc.collect()  # or one side would pay for what another left behind
             began = time.perf_counter()
             await side.work(side.units)
             side.rates.append(side.units / (time.perf_counter() - began))

@@ -19,7 +19,7 @@ import requests
 from alor_async import AsyncAlor, CandlePage, Environment, Format, Limits, OrderBook, StaticToken, Timeframe
 from alor_async._http import session as session_module
 from benchmarks.harness import Ratio, Result, Side, compare, in_flight, judge
-from benchmarks.server import Server, token
+from benchmarks.server import Server, all_cores, token
 
 WIDTHS = (256, 32)
 
@@ -115,7 +115,7 @@ async def _others(server: Server, alor: AsyncAlor, headers: dict[str, str]) -> l
     url = f"{server.base}/md/v2/orderbooks/MOEX/SBER"
     params = {"format": "Slim", "depth": "3"}
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(32) as pool:
+    with all_cores(), ThreadPoolExecutor(32) as pool:
         async with httpx.AsyncClient(limits=httpx.Limits(max_connections=None), trust_env=False) as client:
 
             def get_blocking() -> object:

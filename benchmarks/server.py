@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import multiprocessing
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -109,7 +110,8 @@ async def _serve(pipe: Connection) -> None:
             pipe.send(time.process_time() if question == "cpu" else answers.refreshes)
 
 
-def _main(pipe: Connection) -> None:
+def _main(pipe: Connection, cores: set[int]) -> None:
+    os.sched_setaffinity(0, cores)
     asyncio.run(_serve(pipe))
 
 
@@ -132,15 +134,31 @@ class Server:
 
 
 @contextlib.contextmanager
+def all_cores() -> Iterator[None]:
+    """Let this process use every core again, for sides that have threads."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+@contextlib.contextmanager
 def running() -> Iterator[Server]:
     """Start the server in another process, and stop it."""
+    # A core for the measured side and the others for the server: moving between cores is most of the noise.
+    cores = sorted(os.sched_getaffinity(0))
+    mine, others = set(cores[-1:]), set(cores[:-1]) or set(cores)
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_main, args=(theirs,), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(target=_main, args=(theirs, others), daemon=True)
     process.start()
+    os.sched_setaffinity(0, mine)
     server = Server(ours.recv(), ours)
     try:
         yield server
     finally:
+        os.sched_setaffinity(0, cores)
         server.stop()
         process.join(5)
         if process.is_alive():

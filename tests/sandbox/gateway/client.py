@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
-import time
 import uuid
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -120,15 +117,6 @@ class Caller:
         }
         kind = "stop" if price is None else "stopLimit"
         return await self("POST", f"{ORDERS}/actions/{kind}", json=body, request_id=str(uuid.uuid4()))
-
-
-async def until(condition: Callable[[], bool], *, within: float = 5.0) -> None:
-    """Wait for a condition, not for a time."""
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("the condition did not come true in time")
-        await asyncio.sleep(0.002)
 
 
 def stocks_of(sandbox: Sandbox) -> str:

@@ -14,7 +14,8 @@ from alor_async.errors import ConfigError
 from alor_async.sandbox import Fault, Sandbox, SandboxBroken, Selector
 from alor_async.sandbox.faults import Answer, RejectToken
 from alor_async.sandbox.inject import Which
-from tests.sandbox.gateway.client import Caller, until
+from tests.sandbox.gateway.client import Caller
+from tests.support.waiting import until
 
 TIME = "/md/v2/time"
 LOST = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)

@@ -15,7 +15,8 @@ import pytest
 from alor_async.config import Environment
 from alor_async.errors import ClosedError, ConfigError, InvalidArgument
 from alor_async.sandbox import Sandbox
-from tests.sandbox.gateway.client import Caller, until
+from tests.sandbox.gateway.client import Caller
+from tests.support.waiting import until
 
 
 def count_descriptors() -> int:

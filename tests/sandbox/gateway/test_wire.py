@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from alor_async.sandbox import Sandbox
-from tests.sandbox.gateway.client import Caller, until
+from tests.sandbox.gateway.client import Caller
+from tests.support.waiting import until
 
 TIME = "/md/v2/time"
 LOST = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)

@@ -18,7 +18,7 @@ from alor_async._policy.clock import Clock
 from alor_async._tokens import AccessToken, Claims, TokenProvider
 from alor_async.auth.refresh import RefreshToken
 from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, Timeouts
-from alor_async.errors import AuthError, ClosedError, ConfigError, DecodeError
+from alor_async.errors import ClosedError, ConfigError, DecodeError
 from alor_async.resources.account import AccountResource
 from alor_async.resources.instruments import InstrumentsResource
 from alor_async.resources.market_data import MarketDataResource
@@ -160,7 +160,13 @@ class AsyncAlor:
         await self._transport.open(telemetry)
         self._session.attach(telemetry)
         if isinstance(self._auth, RefreshToken):
-            self._auth.bind(self._transport, environment=self.environment, clock=self._clock, telemetry=telemetry)
+            try:
+                self._auth.bind(self._transport, environment=self.environment, clock=self._clock, telemetry=telemetry)
+            except ConfigError:
+                # Its tokens must never travel to this environment: the client ends here.
+                await self._session.close()
+                await self._transport.close()
+                raise
 
     async def close(self) -> None:
         """End it: calls under way end with an error, connections are closed. Takes at most two seconds. Idempotent.
@@ -217,9 +223,7 @@ class AsyncAlor:
         if not self._transport.is_open:
             raise ClosedError("this client is not open: use `async with` or open()")
         self._session.check_loop()
-        if self._auth is None:
-            raise AuthError("this client is anonymous: it has no token")
-        return AccessToken(await self._auth.get_token()).claims
+        return AccessToken(await self._session.get_token()).claims
 
     async def list_portfolios(self) -> tuple[Portfolio, ...]:
         """List the portfolios that the access token may use. The broker has no call for it: the token says it.

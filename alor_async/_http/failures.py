@@ -95,6 +95,9 @@ def _make(error: BaseException, stage: Stage) -> TransportError:
         kind, problem = ConnectError, "not connected in time"
     elif stage == "connect" and issubclass(kind, ConnectionLost):
         kind, problem = ConnectError, "the server could not be reached"
+    elif stage == "connect":
+        # Such as a proxy that does not speak HTTP: the request itself was not sent.
+        kind = ConnectError
     ours = kind(problem, stage="connect" if issubclass(kind, ConnectError) else stage)
     ours.retryable = retryable
     return ours

@@ -246,9 +246,10 @@ class Session:
                     f"nothing came from the server for {call.patience:g} s", stage=call.stage
                 ) from None
             finally:
+                # However it ended: a pause, a queue or a token is not the server's silence.
+                call.silent_until = inf
                 limiter.leave()
             call.stage = "decode"
-            call.silent_until = inf
             if answer.status != 401 or credentials is None or not await self._may_replay(call, credentials):
                 token = None if credentials is None else credentials.token
                 return judge(request, answer, token=token, now=self._clock.now)
@@ -273,6 +274,27 @@ class Session:
         if credentials is None or credentials.token != token:
             credentials = self._credentials = _Credentials(token)
         return credentials
+
+    async def get_token(self) -> str:
+        """Give a valid access token, within the session's total time.
+
+        Raises:
+            ClosedError: The session was closed.
+            AuthError: The session is anonymous, or no usable token could be had.
+        """
+        if self._is_closed:
+            raise ClosedError("this client was closed")
+        if self._auth is None:
+            raise AuthError("this client is anonymous: it has no token")
+        try:
+            async with asyncio.timeout(self._timeouts.total) as limit:
+                return await self._auth.get_token()
+        except AlorError:
+            raise
+        except Exception as error:
+            if limit.expired():
+                raise TokenUnavailable(f"no access token within {self._timeouts.total:g} s") from None
+            raise _provider_failed(error) from error
 
     async def _wait_for_token(self, call: _Call) -> _Credentials | None:
         if self._auth is None:

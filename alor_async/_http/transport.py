@@ -7,6 +7,7 @@ aiohttp's habit of sending a GET, PUT or DELETE again when the connection drops.
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import Mapping
 from typing import Final
@@ -130,7 +131,7 @@ class Transport:
         self._clock = clock
         self._borrowed = borrowed
         self._ssl: ssl.SSLContext | bool = True if ssl_context is None else ssl_context
-        self._proxy = None if proxy is None else SecretText(proxy)
+        self._proxy, self._proxy_headers = _split_proxy(proxy)
         self._user_agent = _user_agent(user_agent)
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
@@ -221,6 +222,10 @@ class Transport:
                 "this client was closed" if self._is_closed else "this client is not open: use `async with` or open()"
             )
         progress.stage = "connect"
+        if self._proxy_headers is not None and url.startswith("http:"):
+            # Without a tunnel the proxy reads the headers of the request itself.
+            headers = CIMultiDict(() if headers is None else headers)
+            headers.update(self._proxy_headers)
         try:
             response = await session.request(
                 method,
@@ -230,6 +235,7 @@ class Transport:
                 allow_redirects=False,
                 timeout=timeout,
                 proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
                 # Part of the key by which connections are shared: on plain ones it must be what the lender uses.
                 ssl=self._ssl if url.startswith("https:") else True,
                 middlewares=(_SendOnce(self, progress),),
@@ -343,6 +349,17 @@ def check_proxy(proxy: str | None) -> None:
         raise ConfigError("proxy", "is not an address") from None
     if address.scheme not in {"http", "https"} or not address.host:
         raise ConfigError("proxy", "must look like http://host:port")
+
+
+def _split_proxy(proxy: str | None) -> tuple[URL | None, CIMultiDict[str] | None]:
+    """Take the password out of the address, into a header that shows it nowhere: frames of aiohttp hold the address."""
+    if proxy is None:
+        return None, None
+    address = URL(proxy)
+    if address.user is None and address.password is None:
+        return address, None
+    credentials = base64.b64encode(f"{address.user or ''}:{address.password or ''}".encode()).decode()
+    return address.with_user(None), CIMultiDict({hdrs.PROXY_AUTHORIZATION: SecretText(f"Basic {credentials}")})
 
 
 def _user_agent(prefix: str | None) -> str:

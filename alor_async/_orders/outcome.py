@@ -44,6 +44,7 @@ _BRACKETED: Final = re.compile(r"(?<!\s)\s*+\(\d++\)\s*$")
 _REPEATED: Final = "already handled"
 _HANDLED_BEFORE: Final = "the broker handled this request id before and does not say how"
 _LONGEST_REASON: Final = 300
+_LONGEST_CODE: Final = 64
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -212,7 +213,7 @@ def _plain_text(body: bytes) -> str | None:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST_REASON]
+    return " ".join(text.split())
 
 
 def _rejected(
@@ -221,7 +222,9 @@ def _rejected(
     # A page that says 404 comes from something on the way, which knows nothing of orders.
     is_missing = code in _NOT_FOUND or (status == 404 and code is None and by_broker)
     not_working = is_missing and intent.verb in {Verb.REPLACE, Verb.CANCEL}
-    reason = None if reason is None else redact(reason, intent.portfolios)
+    # Masked before they are cut: half of a portfolio's id is not recognised any more.
+    reason = None if reason is None else redact(reason, intent.portfolios)[:_LONGEST_REASON]
+    code = None if code is None else redact(_on_one_line(code), intent.portfolios)[:_LONGEST_CODE]
     words = [intent.operation.name, ": "]
     words.append("the order is not working, nothing was changed" if not_working else "the broker said no")
     if code is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from http.client import responses
 
 from aiohttp import web
@@ -86,6 +87,11 @@ class Delivery:
             response.force_close()
         if self._drip is None and not self._half_close:
             return response
+        with contextlib.suppress(ConnectionError):  # the client did not wait for the end
+            await self._send_slowly(reply, response)
+        return response
+
+    async def _send_slowly(self, reply: Reply, response: web.StreamResponse) -> None:
         await response.prepare(self._request)
         if self._drip is not None:
             for start in range(0, len(reply.body), self._drip.size):
@@ -94,7 +100,6 @@ class Delivery:
         await response.write_eof()
         if self._half_close:
             self._wire.half_close()
-        return response
 
     def _drop(self, how: str) -> None:
         if how == "reset":

@@ -511,3 +511,12 @@ def test_intents_and_acknowledgements_describe_themselves_without_the_portfolio(
     ack = OrderAck(order_id=NUMBER)
     assert (ack.request_id, ack.replayed) == (None, False)
     assert ack == OrderAck(order_id=NUMBER)
+
+
+def test_a_code_is_masked_and_bounded_and_a_portfolio_at_the_cut_is_masked_whole() -> None:
+    body = msgspec.json.encode({"code": "D39004 " + "x" * 5_000, "message": "y" * 296 + " D39004 is full"})
+    verdict = judge(intent(), BadRequest("no", status=400, raw_body=body))
+    assert isinstance(verdict, OrderRejected)
+    assert "D390" not in f"{verdict} {verdict.code} {verdict.reason}"
+    assert len(verdict.code or "") <= 64
+    assert len(str(verdict)) < 600

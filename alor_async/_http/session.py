@@ -286,8 +286,9 @@ class Session:
             raise ClosedError("this client was closed")
         if self._auth is None:
             raise AuthError("this client is anonymous: it has no token")
+        limit = asyncio.timeout(self._timeouts.total)
         try:
-            async with asyncio.timeout(self._timeouts.total) as limit:
+            async with limit:
                 return await self._auth.get_token()
         except AlorError:
             raise

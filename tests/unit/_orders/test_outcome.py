@@ -514,7 +514,7 @@ def test_intents_and_acknowledgements_describe_themselves_without_the_portfolio(
 
 
 def test_a_code_is_masked_and_bounded_and_a_portfolio_at_the_cut_is_masked_whole() -> None:
-    body = msgspec.json.encode({"code": "D39004 " + "x" * 5_000, "message": "y" * 296 + " D39004 is full"})
+    body = json.dumps({"code": "D39004 " + "x" * 5_000, "message": "y" * 296 + " D39004 is full"}).encode()
     verdict = judge(intent(), BadRequest("no", status=400, raw_body=body))
     assert isinstance(verdict, OrderRejected)
     assert "D390" not in f"{verdict} {verdict.code} {verdict.reason}"

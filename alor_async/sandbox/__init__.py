@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from alor_async.config import SANDBOX_NAME, Environment
 from alor_async.errors import ClosedError, ConfigError
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.clock import ExchangeClock, WallClock
 from alor_async.sandbox.core.exchange import Exchange
 from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector, Stage
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from alor_async.sandbox.core.entities import Instrument, InstrumentSpec, Order, OwnTrade, Position, StopOrder
     from alor_async.sandbox.core.journal import Journal
 
-__all__ = ["Fault", "Faults", "Received", "Sandbox", "SandboxBroken", "Selector"]
+__all__ = ["Assumptions", "Fault", "Faults", "Received", "Sandbox", "SandboxBroken", "Selector"]
 
 T = TypeVar("T")
 _HALF_AN_HOUR = 1800.0
@@ -68,6 +69,7 @@ class Sandbox:
         dedupe: What a repeated X-REQID gets: `old_response_400`, `replay_200`, `bare_400` or `off`.
         dedupe_life: For how long a request id is remembered; seconds of exchange time.
         keepalive: After how much silence an idle connection is closed; seconds.
+        assumptions: How it behaves where the broker's documents are silent; the defaults when there are none.
 
     Raises:
         ConfigError: An argument is wrong.
@@ -86,6 +88,7 @@ class Sandbox:
         dedupe: DedupeMode = "old_response_400",
         dedupe_life: float = _A_DAY,
         keepalive: float = 75.0,
+        assumptions: Assumptions | None = None,
     ) -> None:
         _check_whole("seed", seed)
         _check_port("port", port)
@@ -97,7 +100,7 @@ class Sandbox:
             _check_positive("requests_per_second", requests_per_second)
         self._lock = threading.RLock()
         self._clock = clock if clock is not None else WallClock(time.time_ns)
-        self._exchange = Exchange(clock=self._clock, seed=seed, instruments=tuple(instruments))
+        self._exchange = Exchange(clock=self._clock, seed=seed, instruments=tuple(instruments), assumptions=assumptions)
         self._running = False
         self.tokens = Tokens(
             seed=seed, login=self.login, portfolios=self._exchange.portfolios, life=token_life, now=time.time

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alor_async.sandbox.core.accounts import Account, Ledger
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.checks import read_order, read_trigger, refuse_price
 from alor_async.sandbox.core.commands import (
     Accepted,
@@ -21,6 +22,7 @@ from alor_async.sandbox.core.commands import (
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.enums import ClientType, Side
 from alor_async.sandbox.core.errors import UnknownPortfolio
+from alor_async.sandbox.core.feed import Feed
 from alor_async.sandbox.core.groups import Groups
 from alor_async.sandbox.core.history import session_day, session_open_us
 from alor_async.sandbox.core.journal import Journal
@@ -43,16 +45,26 @@ class Broker:
     """
 
     def __init__(
-        self, ledger: Ledger, directory: Directory, journal: Journal, timeline: Timeline, *, seed: int
+        self,
+        ledger: Ledger,
+        directory: Directory,
+        journal: Journal,
+        timeline: Timeline,
+        feed: Feed,
+        *,
+        seed: int,
+        assumptions: Assumptions,
     ) -> None:
         """Open for business."""
         self._ledger = ledger
         self._directory = directory
         self._journal = journal
         self._timeline = timeline
+        self._feed = feed
+        self._assumptions = assumptions
         self.risk = Risk(lambda terms: directory.market(terms).last().ticks)
-        self.matching = Matching(ledger, journal, timeline)
-        self.stops = Stops(self._enter, journal, timeline)
+        self.matching = Matching(ledger, journal, timeline, feed)
+        self.stops = Stops(self._enter, journal, timeline, feed)
         self.groups = Groups(self.matching, self.stops, journal, timeline, seed=seed)
         timeline.settle = self.react
         self._schedule_session()
@@ -210,7 +222,7 @@ class Broker:
             market.book.add(market.crowd_order(side.opposite, ticks, left))
             self.matching.crowd_take(market, side, ticks, left)
         market.seed_book(ticks, side.sign)
-        market.note_top(self._timeline.now_us)
+        self.matching.note_book(market)
 
     # -- reactions
 
@@ -246,6 +258,9 @@ class Broker:
         self.matching.forget_ended()
         self.stops.forget_ended()
         self._journal.record(self._timeline.now_us, "session_opened")
+        if self._feed.listener is not None:
+            for account in self._ledger:
+                self._feed.listener.on_account(account)
         self._schedule_session()
 
 

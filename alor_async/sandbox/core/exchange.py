@@ -14,6 +14,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from alor_async.sandbox.core.accounts import Account, Ledger
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.broker import Broker
 from alor_async.sandbox.core.catalogue import default_instruments
 from alor_async.sandbox.core.clock import ExchangeClock, to_datetime
@@ -51,6 +52,7 @@ from alor_async.sandbox.core.entities import (
 from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.errors import InvalidQuery, UnknownInstrument, UnknownPortfolio
 from alor_async.sandbox.core.estimates import estimate
+from alor_async.sandbox.core.feed import Feed, Listener
 from alor_async.sandbox.core.invariants import find_violations
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market_reads import MarketReads
@@ -79,6 +81,7 @@ class Exchange(MarketReads):
         clock: ExchangeClock,
         seed: int = 0,
         instruments: Sequence[InstrumentSpec] | None = None,
+        assumptions: Assumptions | None = None,
     ) -> None:
         """Open the exchange: the default instruments, books around their last prices, and the demo portfolios.
 
@@ -86,7 +89,10 @@ class Exchange(MarketReads):
             clock: Exchange time.
             seed: Everything random comes from it.
             instruments: Added to the default ones; one with the same exchange and symbol replaces the default.
+            assumptions: How it behaves where nobody says how; the defaults when there are none.
         """
+        self._assumptions = Assumptions() if assumptions is None else assumptions
+        self._feed = Feed()
         timeline = Timeline(clock)
         opened_us = timeline.opened_us
         self._journal = Journal()
@@ -94,7 +100,15 @@ class Exchange(MarketReads):
         super().__init__(Directory(specs, opened_us=opened_us, seed=seed), timeline)
         self._ledger = Ledger(CROWD)
         open_portfolios(DEMO_PORTFOLIOS, self._ledger, self._directory, opened_us)
-        self._broker = Broker(self._ledger, self._directory, self._journal, self._timeline, seed=seed)
+        self._broker = Broker(
+            self._ledger,
+            self._directory,
+            self._journal,
+            self._timeline,
+            self._feed,
+            seed=seed,
+            assumptions=self._assumptions,
+        )
         self._reports = Reports(self._broker, self._directory, self._timeline)
         self._journal.record(opened_us, "opened", seed=seed)
 
@@ -117,7 +131,46 @@ class Exchange(MarketReads):
         result = handle(command)
         self._broker.react()
         self._journal.record(self._timeline.now_us, "answer", name=type(result).__name__, result=result)
+        self._settled()
         return result
+
+    def advance(self) -> None:
+        """Bring everything up to the clock: expiries, protection times, a new session. Every call does it."""
+        if self._timeline.advance():
+            self._settled()
+
+    def _settled(self) -> None:
+        if self._feed.listener is not None:
+            self._feed.listener.on_settled()
+
+    # -- for whoever shows the exchange to the outside
+
+    def listen(self, listener: Listener | None) -> None:
+        """Tell `listener` of every change from now on; None tells nobody."""
+        self._feed.listener = listener
+
+    def at(self, time_us: int, action: Callable[[], None]) -> None:
+        """Do something at a moment of exchange time; it must not change the exchange."""
+        self._timeline.at(time_us, action)
+
+    def wake_by(self, hastened: Callable[[], None]) -> None:
+        """Call `hastened` whenever something becomes due before everything else that waits."""
+        self._timeline.hastened = hastened
+
+    @property
+    def now_us(self) -> int:
+        """The moment up to which the exchange has lived; microseconds."""
+        return self._timeline.now_us
+
+    @property
+    def next_due_us(self) -> int | None:
+        """When the exchange next has something to do by itself; None when never."""
+        return self._timeline.next_due_us
+
+    @property
+    def assumptions(self) -> Assumptions:
+        """How it behaves where nobody says how."""
+        return self._assumptions
 
     # -- who and when
 
@@ -307,6 +360,7 @@ class Exchange(MarketReads):
         self._broker.crowd_trade(market, ticks, lots)
         trade = market.last()
         self._broker.react()
+        self._settled()
         return market.entity(trade)
 
     def check(self) -> list[str]:

@@ -15,6 +15,7 @@ from alor_async.sandbox.core.book import BookOrder, Take
 from alor_async.sandbox.core.clock import DAY, SECOND, day_of, to_datetime, to_us
 from alor_async.sandbox.core.entities import OwnTrade
 from alor_async.sandbox.core.enums import OrderStatus, Side, TimeInForce
+from alor_async.sandbox.core.feed import Feed
 from alor_async.sandbox.core.history import ID_STRIDE, Print, date_of, first_trade_id, is_weekday
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
@@ -36,8 +37,9 @@ class Matching:
         ended: Orders that have ended and that nobody has reacted to yet.
     """
 
-    def __init__(self, ledger: Ledger, journal: Journal, timeline: Timeline) -> None:
+    def __init__(self, ledger: Ledger, journal: Journal, timeline: Timeline, feed: Feed) -> None:
         """Start with no orders."""
+        self._feed = feed
         self._ledger = ledger
         self._journal = journal
         self._timeline = timeline
@@ -78,8 +80,9 @@ class Matching:
         self._orders[order.number] = order
         self._working.setdefault(ticket.account.info.portfolio, {})[order.number] = order
         self._journal.record(now, "order_accepted", order=order.view())
+        self._tell(order)
         self._meet(order)
-        ticket.market.note_top(now)
+        self.note_book(ticket.market)
         if order.is_working:
             self._timeline.at(order.expires_us, lambda: self._expire(order))
         return order
@@ -124,7 +127,20 @@ class Matching:
         if order.resting is not None:
             order.ticket.market.book.remove(order.resting)
         self._end(order, OrderStatus.CANCELED)
-        order.ticket.market.note_top(self._timeline.now_us)
+        self.note_book(order.ticket.market)
+
+    def note_book(self, market: InstrumentMarket) -> None:
+        """Remember and tell what a book has become."""
+        market.note_top(self._timeline.now_us)
+        if self._feed.listener is not None:
+            self._feed.listener.on_book(market)
+
+    def _tell(self, order: LiveOrder) -> None:
+        """Tell of an order's new state, and of the money behind it."""
+        listener = self._feed.listener
+        if listener is not None:
+            listener.on_order(order)
+            listener.on_account(order.ticket.account)
 
     def _expire(self, order: LiveOrder) -> None:
         if order.is_working:
@@ -137,6 +153,7 @@ class Matching:
         del self._working[order.ticket.account.info.portfolio][order.number]
         self._journal.record(order.updated_us, f"order_{status.value}", order_id=str(order.number), filled=order.filled)
         self.ended.append(order)
+        self._tell(order)
 
     def forget_ended(self) -> None:
         """Begin a new session: orders that ended in the last one are no longer listed."""
@@ -181,6 +198,8 @@ class Matching:
             price=market.terms.price(ticks),
             lots=lots,
         )
+        if self._feed.listener is not None:
+            self._feed.listener.on_trade(market, trade)
         return trade
 
     def _settle(self, market: InstrumentMarket, trade: Print, taker: Account, maker: Account) -> None:
@@ -199,7 +218,11 @@ class Matching:
         own = own_trade(order.ticket, order.number, trade, fee)
         account.trades.append(own)
         self._journal.record(trade.time_us, "fill", trade=own)
-        if not order.left:
+        if self._feed.listener is not None:
+            self._feed.listener.on_fill(account, own)
+        if order.left:
+            self._tell(order)
+        else:
             self._end(order, OrderStatus.FILLED)
 
 

@@ -9,6 +9,7 @@ from alor_async.sandbox.core.accounts import Account
 from alor_async.sandbox.core.clock import SECOND
 from alor_async.sandbox.core.commands import Rejected
 from alor_async.sandbox.core.enums import Condition, OrderStatus
+from alor_async.sandbox.core.feed import Feed
 from alor_async.sandbox.core.history import Print
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
@@ -31,9 +32,10 @@ class Stops:
         ended: Stops that have ended and that nobody has reacted to yet.
     """
 
-    def __init__(self, fire: Fire, journal: Journal, timeline: Timeline) -> None:
+    def __init__(self, fire: Fire, journal: Journal, timeline: Timeline, feed: Feed) -> None:
         """Start with none; `fire` checks and places the exchange order of one."""
         self._fire = fire
+        self._feed = feed
         self._journal = journal
         self._timeline = timeline
         self._stops: dict[int, LiveStop] = {}
@@ -84,6 +86,7 @@ class Stops:
         self._stops[stop.number] = stop
         self._waiting.setdefault(ticket.market, {})[stop.number] = stop
         self._journal.record(now, "stop_accepted", stop=stop.view())
+        self._tell(stop)
         if ends_at:
             self._timeline.at(stop.expires_us, lambda: self._expire(stop))
         return stop
@@ -97,6 +100,11 @@ class Stops:
         stop.is_active = True
         stop.updated_us = self._timeline.now_us
         self._journal.record(stop.updated_us, "stop_activated", order_id=str(stop.number))
+        self._tell(stop)
+
+    def _tell(self, stop: LiveStop) -> None:
+        if self._feed.listener is not None:
+            self._feed.listener.on_stop(stop)
 
     def _expire(self, stop: LiveStop) -> None:
         if stop.is_working:
@@ -114,6 +122,7 @@ class Stops:
             error=stop.error,
         )
         self.ended.append(stop)
+        self._tell(stop)
 
     def forget_ended(self) -> None:
         """Begin a new session: stops that ended in the last one are no longer listed."""

@@ -16,9 +16,10 @@ class Timeline:
 
     Attributes:
         settle: Called after every action, so that what it set off is done with at its own moment.
+        hastened: Called when something becomes due before everything else that waits.
     """
 
-    __slots__ = ("_clock", "_due", "_number", "now_us", "opened_us", "settle")
+    __slots__ = ("_clock", "_due", "_number", "hastened", "now_us", "opened_us", "settle")
 
     def __init__(self, clock: ExchangeClock) -> None:
         """Begin now."""
@@ -27,22 +28,32 @@ class Timeline:
         self._number = 0
         self.opened_us = self.now_us = clock.now_us()
         self.settle: Callable[[], None] = _nothing
+        self.hastened: Callable[[], None] = _nothing
+
+    @property
+    def next_due_us(self) -> int | None:
+        """When the next thing is due, `None` when nothing is."""
+        return self._due[0][0] if self._due else None
 
     def at(self, time_us: int, action: Callable[[], None]) -> None:
         """Do something at a moment; what is already past happens at the next `advance`."""
         self._number += 1
         heapq.heappush(self._due, (time_us, self._number, action))
+        if self._due[0][1] == self._number:
+            self.hastened()
 
-    def advance(self) -> None:
-        """Live through everything that is due, up to the clock."""
+    def advance(self) -> bool:
+        """Live through everything that is due, up to the clock; whether there was anything."""
         target = self._clock.now_us()
+        lived = bool(self._due) and self._due[0][0] <= target
         while self._due and self._due[0][0] <= target:
             time_us, _, action = heapq.heappop(self._due)
             self.now_us = max(self.now_us, time_us)
             action()
             self.settle()
         self.now_us = max(self.now_us, target)
+        return lived
 
 
 def _nothing() -> None:
-    """Settle nothing."""
+    """Do nothing."""

@@ -20,7 +20,7 @@ from alor_async.sandbox.gateway.call import Call, Refused, Reply, json_reply, re
 if TYPE_CHECKING:
     from alor_async.sandbox.core.entities import PortfolioInfo
 
-TOKEN_PREFIX = "sandbox-"  # noqa: S105  (a prefix, not a secret)
+TOKEN_PREFIX = "sandbox-"
 """Every refresh token of a sandbox begins so: the broker's environments can refuse it on sight."""
 
 SCOPES = ("OrdersRead", "OrdersCreate", "Trades", "Personal", "Stats")

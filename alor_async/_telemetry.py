@@ -43,7 +43,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, _MASK)
+            text = re.sub(re.escape(secret), _MASK, text, flags=re.IGNORECASE)
     return _JWT.sub(_MASK, text)
 
 

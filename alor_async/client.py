@@ -135,7 +135,7 @@ class AsyncAlor:
         name = os.environ.get("ALOR_ENVIRONMENT", "")
         environment = _NAMED_ENVIRONMENTS.get(name.lower())
         if environment is None:
-            raise ConfigError("ALOR_ENVIRONMENT", f'must be "production" or "test", got {name!r:.40}')
+            raise ConfigError("ALOR_ENVIRONMENT", 'must be "production" or "test"')
         token = os.environ.get("ALOR_REFRESH_TOKEN") or None
         return cls(token, environment=environment, allow_delayed=allow_delayed, session=session)
 

@@ -1,7 +1,7 @@
 """How much is under way at once, and how fast: places, a pace, and lanes that decide who goes first.
 
-One place is kept for cancels, and a cancel waits for the pace of nobody: with every other place taken and every data call
-throttled, the next thing to leave is still the cancel.
+One place is kept for cancels, and of what the pace allows they take theirs first: with every other place taken and every
+data call throttled, the next thing to leave is still the cancel.
 """
 
 from __future__ import annotations

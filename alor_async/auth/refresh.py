@@ -287,7 +287,7 @@ class RefreshToken:
             problem = TokenUnavailable(f"the token service did not answer: {error.problem}")
             problem.__cause__ = error
             raise _Unhelpful(problem) from None
-        if answer.status in _REFUSALS:
+        if answer.status in _REFUSALS and not _is_page(answer):
             _count(binding, "refused")
             self._refusal = TokenRefused(
                 f"the refresh token is not accepted by {binding.environment.name} (status {answer.status}): "
@@ -354,6 +354,11 @@ def _initial_token(text: str) -> AccessToken:
         return AccessToken(text)
     except AuthError as error:
         raise ConfigError("initial", str(error)) from None
+
+
+def _is_page(answer: Answer) -> bool:
+    """Whether a page for people came back: from a proxy or a firewall on the way, not from the token service."""
+    return "html" in answer.headers.get("Content-Type", "").lower() or answer.body.lstrip()[:1] == b"<"
 
 
 def _count(binding: _Binding, outcome: str) -> None:

@@ -242,7 +242,8 @@ class MarketTradesResource(Resource):
                 if first <= trade.timestamp_ms < last:
                     yield trade
             offset += len(page.trades)
-            if len(page.trades) < page_size:
+            # A server may cap pages below what was asked for, so a short page is the last one only if it says so.
+            if not page.trades or (len(page.trades) < page_size and offset >= (page.total or 0)):
                 return
 
     async def _iter_today(
@@ -257,6 +258,7 @@ class MarketTradesResource(Resource):
     ) -> AsyncIterator[MarketTrade]:
         last = check_time("end", end) * 1000
         next_id: int | None = None
+        longest = 0
         while True:
             page = await self.list_market_trades(
                 key,
@@ -272,6 +274,8 @@ class MarketTradesResource(Resource):
             for trade in page:
                 if trade.timestamp_ms < last:
                     yield trade
-            if len(page) < page_size:
+            # A server may cap pages below what was asked for: the last page is empty or shorter than another.
+            if not page or len(page) < longest:
                 return
+            longest = len(page)
             next_id = max(trade.trade_id for trade in page) + 1

@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 
 from alor_async import PRODUCTION, TEST, AsyncAlor, InstrumentId, Portfolio, StaticToken, Timeframe
@@ -214,6 +215,41 @@ async def test_market_trades_are_walked_from_the_past_into_today() -> None:
     expected = {trade.trade_id for trade in (*page.trades, *of_today) if start <= trade.time < today}
     assert set(walked) == expected
     assert len(walked) == len(expected)
+
+
+def capped_list(body: bytes) -> bytes:
+    """What a server answers that gives no more than seven trades, whatever it is asked for."""
+    return msgspec.json.encode(msgspec.json.decode(body, type=list[msgspec.Raw])[:7])
+
+
+def capped_page(body: bytes) -> bytes:
+    page = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    page["list"] = msgspec.Raw(capped_list(bytes(page["list"])))
+    return msgspec.json.encode(page)
+
+
+async def test_a_server_that_caps_its_pages_costs_no_trades() -> None:
+    today = datetime.now(MOSCOW).replace(hour=15, minute=0, second=0, microsecond=0)
+    friday = today - timedelta(days=(today.weekday() - 4) % 7 or 7)
+    with Sandbox(seed=42, clock=StillClock(today.astimezone(UTC))) as sandbox:
+        for _ in range(20):
+            sandbox.market["SBER"].trade(price="290", lots=1)
+        async with client_of(sandbox) as alor:
+
+            async def walked(start: datetime) -> list[int]:
+                walk = alor.market_data.iter_market_trades("MOEX:SBER", start=start, end=start + timedelta(minutes=5))
+                return [trade.trade_id async for trade in walk]
+
+            for start in (today, friday):
+                whole = await walked(start)
+                assert len(whole) > 14
+                with (
+                    sandbox.faults.http.body(capped_list, operation="market_data.list_market_trades", times=None),
+                    sandbox.faults.http.body(
+                        capped_page, operation="market_data.list_market_trades_history", times=None
+                    ),
+                ):
+                    assert await walked(start) == whole
 
 
 async def test_a_walk_that_is_left_early_asks_for_no_more_and_leaves_nothing_running(

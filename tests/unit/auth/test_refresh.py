@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
 import logging
@@ -173,6 +174,16 @@ async def test_f058_these_statuses_refuse(status: int) -> None:
     async with RawServer().on(REFRESH, reply(status=status)) as server, Rig(server, auth=refresher()) as rig:
         with pytest.raises(TokenRefused):
             await rig.auth.get_token()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_a_page_of_a_proxy_is_no_refusal(status: int) -> None:
+    page = reply(b"<html><title>Access denied</title></html>", status=status)
+    token = make_token()
+    async with RawServer().on(REFRESH, page, granted(token)) as server, Rig(server, auth=refresher()) as rig:
+        with contextlib.suppress(TokenUnavailable):
+            await rig.auth.get_token()
+        assert await rig.auth.get_token() == token
 
 
 @pytest.mark.parametrize("trouble", [reply(status=503), reply(status=500), RESET, reply(status=429)])

@@ -30,7 +30,7 @@ from alor_async.sandbox import Sandbox
 from tests.contract.call_kit import Call
 from tests.contract.call_orders import COMMANDS, ORDER_READS
 from tests.contract.call_reads import READS
-from tests.support.world import NOON, STOCKS, UNITED, StillClock, client_of, low_and_high, make_world, new_sandbox
+from tests.support.world import NOON, STOCKS, UNITED, client_of, low_and_high, make_world, new_sandbox
 
 CALLS = (*READS, *ORDER_READS, *COMMANDS)
 
@@ -203,7 +203,7 @@ async def test_market_trades_are_walked_over_days(alor: AsyncAlor, exchange: San
 async def test_market_trades_are_walked_from_the_past_into_today() -> None:
     today = datetime.now(MOSCOW).replace(hour=15, minute=0, second=0, microsecond=0)
     start = today - timedelta(days=1, hours=2)
-    with Sandbox(seed=42, clock=StillClock(today.astimezone(UTC))) as sandbox:
+    with Sandbox(seed=42, time="stepped", start=today.astimezone(UTC)) as sandbox:
         async with client_of(sandbox) as alor:
             walk = alor.market_data.iter_market_trades("MOEX:SBER", start=start, end=today)
             walked = [trade.trade_id async for trade in walk]
@@ -231,7 +231,7 @@ def capped_page(body: bytes) -> bytes:
 async def test_a_server_that_caps_its_pages_costs_no_trades() -> None:
     today = datetime.now(MOSCOW).replace(hour=15, minute=0, second=0, microsecond=0)
     friday = today - timedelta(days=(today.weekday() - 4) % 7 or 7)
-    with Sandbox(seed=42, clock=StillClock(today.astimezone(UTC))) as sandbox:
+    with Sandbox(seed=42, time="stepped", start=today.astimezone(UTC)) as sandbox:
         for _ in range(20):
             sandbox.market["SBER"].trade(price="290", lots=1)
         async with client_of(sandbox) as alor:
@@ -346,7 +346,7 @@ async def test_an_anonymous_client_reads_old_data_when_it_asks_for_that(exchange
 
 
 def exchange_time(sandbox: Sandbox) -> datetime:
-    return sandbox._clock.time  # type: ignore[attr-defined]
+    return sandbox.clock.now
 
 
 # Life.

@@ -29,23 +29,12 @@ def last_noon(before: datetime | None = None) -> datetime:
     return day.replace(hour=11, minute=0, second=0, microsecond=0)
 
 
-class StillClock:
-    """Exchange time that stands still, so that answers do not depend on the hour at which a test runs."""
-
-    def __init__(self, time: datetime) -> None:
-        self.time = time
-        self._us = int(time.timestamp()) * 1_000_000
-
-    def now_us(self) -> int:
-        return self._us
-
-
 NOON: Final = last_noon()
 LATER: Final = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 
 
 def new_sandbox() -> Sandbox:
-    return Sandbox(seed=42, clock=StillClock(NOON))
+    return Sandbox(seed=42, time="stepped", start=NOON)
 
 
 @asynccontextmanager

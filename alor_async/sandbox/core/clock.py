@@ -1,8 +1,8 @@
 """The exchange's own time.
 
 The core never asks the machine what time it is: a function is handed in. All inner times are integers, microseconds
-of UTC, so that they are compared and journalled exactly. Stepped and fast time are other ways to make `now_us`, and
-need nothing from the rest of the core.
+of UTC, so that they are compared and journalled exactly. Wall, fast and stepped time are three ways to make `now_us`;
+the rest of the core does not know which one it lives by.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ class ExchangeClock(Protocol):
         ...
 
 
+class DrivenClock(ExchangeClock, Protocol):
+    """A clock that a driver can wait by."""
+
+    def seconds_until(self, time_us: int) -> float | None:
+        """How long a moment of exchange time is away, in seconds of the machine; None when nobody knows."""
+        ...
+
+
 class WallClock:
     """Exchange time that follows a given clock and never runs backwards."""
 
@@ -41,6 +49,55 @@ class WallClock:
         """Microseconds of UTC since 1970; a step back of the source holds the time still."""
         self._last_us = max(self._last_us, self._read_ns() // 1_000)
         return self._last_us
+
+    def seconds_until(self, time_us: int) -> float:
+        """How long a moment is away; zero when it is past."""
+        return max(0, time_us - self.now_us()) / SECOND
+
+
+class FastClock:
+    """Exchange time that begins where it is told to and runs `speed` times as fast as a given clock."""
+
+    __slots__ = ("_began_ns", "_read_ns", "_speed", "_start_us")
+
+    def __init__(self, read_ns: Callable[[], int], *, start_us: int, speed: float) -> None:
+        """Follow `read_ns`, which answers nanoseconds that only grow (`time.monotonic_ns` in the gateway)."""
+        self._read_ns = read_ns
+        self._began_ns = read_ns()
+        self._start_us = start_us
+        self._speed = speed
+
+    def now_us(self) -> int:
+        """Microseconds of UTC since 1970."""
+        return self._start_us + int((self._read_ns() - self._began_ns) * self._speed) // 1_000
+
+    def seconds_until(self, time_us: int) -> float:
+        """How long a moment is away by the clock that is followed; zero when it is past."""
+        return max(0, time_us - self.now_us()) / SECOND / self._speed
+
+
+class SteppedClock:
+    """Exchange time that stands still until it is moved, and only moves forward."""
+
+    __slots__ = ("_now_us",)
+
+    def __init__(self, start_us: int) -> None:
+        """Stand at a moment."""
+        self._now_us = start_us
+
+    def now_us(self) -> int:
+        """Microseconds of UTC since 1970."""
+        return self._now_us
+
+    def move_to(self, time_us: int) -> None:
+        """Stand at a later moment."""
+        if time_us < self._now_us:
+            raise ValueError("time only moves forward")
+        self._now_us = time_us
+
+    def seconds_until(self, time_us: int) -> float | None:
+        """Zero for what is past; nobody knows when the rest will come."""
+        return 0.0 if time_us <= self._now_us else None
 
 
 def to_datetime(time_us: int) -> datetime:

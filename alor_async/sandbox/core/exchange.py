@@ -82,6 +82,7 @@ class Exchange(MarketReads):
         seed: int = 0,
         instruments: Sequence[InstrumentSpec] | None = None,
         assumptions: Assumptions | None = None,
+        most_at_once: int | None = None,
     ) -> None:
         """Open the exchange: the default instruments, books around their last prices, and the demo portfolios.
 
@@ -90,10 +91,12 @@ class Exchange(MarketReads):
             seed: Everything random comes from it.
             instruments: Added to the default ones; one with the same exchange and symbol replaces the default.
             assumptions: How it behaves where nobody says how; the defaults when there are none.
+            most_at_once: How many of the things that are due one call lives through at most; None for all.
         """
         self._assumptions = Assumptions() if assumptions is None else assumptions
         self._feed = Feed()
         timeline = Timeline(clock)
+        timeline.most_at_once = most_at_once
         opened_us = timeline.opened_us
         self._journal = Journal()
         specs = (*default_instruments(to_datetime(opened_us).date()), *(instruments or ()))

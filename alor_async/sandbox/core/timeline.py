@@ -15,11 +15,13 @@ class Timeline:
     it does not depend on when anybody looked.
 
     Attributes:
+        most_at_once: How many actions one `advance` lives through at most; the present waits until the rest is done.
+            None for all.
         settle: Called after every action, so that what it set off is done with at its own moment.
         hastened: Called when something becomes due before everything else that waits.
     """
 
-    __slots__ = ("_clock", "_due", "_number", "hastened", "now_us", "opened_us", "settle")
+    __slots__ = ("_clock", "_due", "_number", "hastened", "most_at_once", "now_us", "opened_us", "settle")
 
     def __init__(self, clock: ExchangeClock) -> None:
         """Begin now."""
@@ -27,6 +29,7 @@ class Timeline:
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
         self.opened_us = self.now_us = clock.now_us()
+        self.most_at_once: int | None = None
         self.settle: Callable[[], None] = _nothing
         self.hastened: Callable[[], None] = _nothing
 
@@ -43,16 +46,19 @@ class Timeline:
             self.hastened()
 
     def advance(self) -> bool:
-        """Live through everything that is due, up to the clock; whether there was anything."""
+        """Live through what is due, up to the clock or to `most_at_once`; whether there was anything."""
         target = self._clock.now_us()
-        lived = bool(self._due) and self._due[0][0] <= target
+        lived = 0
         while self._due and self._due[0][0] <= target:
+            if lived == self.most_at_once:
+                return True
+            lived += 1
             time_us, _, action = heapq.heappop(self._due)
             self.now_us = max(self.now_us, time_us)
             action()
             self.settle()
         self.now_us = max(self.now_us, target)
-        return lived
+        return lived > 0
 
 
 def _nothing() -> None:

@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
 from aiohttp import web
 
+from alor_async.errors import ClosedError
 from alor_async.sandbox.gateway.wire import Switchboard, Wire
 
 LOOPBACK = "127.0.0.1"
@@ -23,6 +25,7 @@ _STOP_WITHIN = 2.0
 _BACKLOG = 1024
 
 Handle = Callable[[str, web.BaseRequest], Awaitable[web.StreamResponse]]
+Work = Callable[[], Coroutine[None, None, None]]
 
 
 @dataclass(slots=True)
@@ -36,13 +39,30 @@ class _Listener:
 
 
 class Host:
-    """Runs the gateway in a thread of its own. `start` and `stop` may be called from any other thread, each once."""
+    """Runs the gateway in a thread of its own. `start` and `stop` may be called from any other thread, each once.
+
+    Args:
+        handle: Answers a request.
+        switchboard: Knows every connection.
+        heartbeat: Runs beside the servers from the first request to the last.
+        port: Where the API listens.
+        oauth_port: Where the token service listens.
+        keepalive: After how much silence an idle connection is closed; seconds.
+    """
 
     def __init__(
-        self, handle: Handle, switchboard: Switchboard, *, port: int, oauth_port: int, keepalive: float
+        self,
+        handle: Handle,
+        switchboard: Switchboard,
+        heartbeat: Work,
+        *,
+        port: int,
+        oauth_port: int,
+        keepalive: float,
     ) -> None:
         self._handle = handle
         self._switchboard = switchboard
+        self._heartbeat = heartbeat
         self._keepalive = keepalive
         self._listeners = {"api": _Listener(port), "oauth": _Listener(oauth_port)}
         self._thread: threading.Thread | None = None
@@ -50,6 +70,8 @@ class Host:
         self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self._submitting = threading.Lock()
+        self._submitted: set[Future[None]] = set()
 
     def start(self) -> None:
         """Bind both ports and serve.
@@ -75,11 +97,11 @@ class Host:
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        if self._loop is not None and self._stopping is not None:
+        loop = self._loop
+        if loop is not None and self._stopping is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-                self._loop.call_soon_threadsafe(self._stopping.set)
+                loop.call_soon_threadsafe(self._stopping.set)
         thread.join(_STOP_WITHIN)
-        self._loop = None
         if thread.is_alive():
             raise RuntimeError("the sandbox did not stop within two seconds")
         if self._failure is not None:
@@ -101,6 +123,20 @@ class Host:
         """How many connections are open."""
         return len(self._switchboard)
 
+    def submit(self, work: Work) -> Future[None]:
+        """Have the loop do something. The future is cancelled when the gateway stops first.
+
+        Raises:
+            ClosedError: The gateway does not run.
+        """
+        with self._submitting:
+            if self._loop is None:
+                raise ClosedError("the sandbox is not running")
+            future = asyncio.run_coroutine_threadsafe(work(), self._loop)
+            self._submitted.add(future)
+        future.add_done_callback(self._submitted.discard)
+        return future
+
     # -- in the thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -110,7 +146,9 @@ class Host:
         except BaseException as failure:  # noqa: BLE001  (told to the thread that waits in `start`)
             self._failure = failure
         finally:
+            self._end_submissions()
             self._close_sockets()
+            loop.run_until_complete(_end_tasks())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
             self._ready.set()
@@ -122,6 +160,8 @@ class Host:
         for name, listener in self._listeners.items():
             listener.make_wire = partial(self._make_wire, name, servers[name])
         await self._listen(SERVERS)
+        heart = asyncio.create_task(self._heartbeat(), name="alor sandbox heartbeat")
+        heart.add_done_callback(self._note_end)
         self._ready.set()
         try:
             await self._stopping.wait()
@@ -162,29 +202,40 @@ class Host:
 
     async def _close(self, servers: dict[str, web.Server]) -> None:
         await self._refuse(SERVERS, reset_open=True)
-        me = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not me]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end_tasks()
         for server in servers.values():
             await server.shutdown(0.05)
 
-    def _on_loop(self, work: Callable[[], Awaitable[None]]) -> None:
-        loop = self._loop
-        if loop is None:
-            raise RuntimeError("the sandbox is not running")
+    def _note_end(self, heart: asyncio.Task[None]) -> None:
+        """A heart that stops by itself stops the gateway: `stop` raises what it died of."""
+        if not heart.cancelled() and self._stopping is not None:
+            self._failure = heart.exception()
+            self._stopping.set()
 
-        async def run() -> None:
-            await work()
+    def _on_loop(self, work: Work) -> None:
+        self.submit(work).result(_STOP_WITHIN)
 
-        asyncio.run_coroutine_threadsafe(run(), loop).result(_STOP_WITHIN)
+    def _end_submissions(self) -> None:
+        with self._submitting:
+            self._loop = None
+            waiting = tuple(self._submitted)
+        for future in waiting:
+            future.cancel()
 
     def _close_sockets(self) -> None:
         for listener in self._listeners.values():
             if listener.waiting is not None:
                 listener.waiting.close()
                 listener.waiting = None
+
+
+async def _end_tasks() -> None:
+    """Cancel every other task of this loop, and wait for its end."""
+    me = asyncio.current_task()
+    tasks = [task for task in asyncio.all_tasks() if task is not me]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _bind(port: int) -> socket.socket:

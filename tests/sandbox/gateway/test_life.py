@@ -228,25 +228,14 @@ class TestWitness:
 
 class TestRequestIdLife:
     async def test_an_id_is_forgotten_with_exchange_time(self) -> None:
-        clock = Stepped()
-        with Sandbox(clock=clock, dedupe_life=60) as sandbox:
+        with Sandbox(time="stepped", dedupe_life=60) as sandbox:
             bid = sandbox.market["SBER"].quote.bid
             assert bid is not None
             async with aiohttp.ClientSession() as session:
                 call = Caller(sandbox, session)
                 portfolio = sandbox.portfolios[0]
                 assert (await call.place_limit(portfolio, bid - 5, request_id="x")).status == 200
-                clock.time_us += 59_000_000
+                await sandbox.clock.advance(seconds=59)
                 assert (await call.place_limit(portfolio, bid - 5, request_id="x")).status == 400
-                clock.time_us += 1_000_000
+                await sandbox.clock.advance(seconds=1)
                 assert (await call.place_limit(portfolio, bid - 5, request_id="x")).status == 200
-
-
-class Stepped:
-    """Exchange time that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.time_us = 1_773_646_800_000_000
-
-    def now_us(self) -> int:
-        return self.time_us

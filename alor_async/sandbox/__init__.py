@@ -13,35 +13,51 @@ import asyncio
 import math
 import random
 import threading
-import time
+import time as machine
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from alor_async.config import SANDBOX_NAME, Environment
 from alor_async.errors import ClosedError, ConfigError
+from alor_async.sandbox.clock import Clock, Fast, Time, fast, make_source
 from alor_async.sandbox.core.assumptions import Assumptions
-from alor_async.sandbox.core.clock import ExchangeClock, WallClock
 from alor_async.sandbox.core.exchange import Exchange
 from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector, Stage
 from alor_async.sandbox.gateway.app import Gateway
 from alor_async.sandbox.gateway.dedupe import Dedupe, DedupeMode
+from alor_async.sandbox.gateway.driver import MOST_AT_ONCE, Driver
 from alor_async.sandbox.gateway.host import LOOPBACK, Host
 from alor_async.sandbox.gateway.limits import Pace
 from alor_async.sandbox.gateway.oauth import Tokens
 from alor_async.sandbox.gateway.received import Received, RequestLog
 from alor_async.sandbox.gateway.rest import ROUTES
 from alor_async.sandbox.gateway.routing import Router
+from alor_async.sandbox.gateway.sockets.messages import MessageLog
+from alor_async.sandbox.gateway.sockets.registry import MOST_SOCKETS, Sockets
 from alor_async.sandbox.gateway.wire import Switchboard
 from alor_async.sandbox.inject import Faults
 from alor_async.sandbox.market import Markets
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from types import TracebackType
 
     from alor_async.sandbox.core.entities import Instrument, InstrumentSpec, Order, OwnTrade, Position, StopOrder
     from alor_async.sandbox.core.journal import Journal
 
-__all__ = ["Assumptions", "Fault", "Faults", "Received", "Sandbox", "SandboxBroken", "Selector"]
+__all__ = [
+    "Assumptions",
+    "Clock",
+    "Fast",
+    "Fault",
+    "Faults",
+    "Received",
+    "Sandbox",
+    "SandboxBroken",
+    "Selector",
+    "Time",
+    "fast",
+]
 
 T = TypeVar("T")
 _HALF_AN_HOUR = 1800.0
@@ -61,11 +77,14 @@ class Sandbox:
     Args:
         seed: Everything random comes from it: books, history, tokens, the chance of faults.
         instruments: Added to the default ones.
-        clock: Exchange time; the machine's by default. Token times are always the machine's.
+        time: Exchange time: `"wall"` is the machine's, `"stepped"` stands still until `sandbox.clock` moves it, `fast(60)`
+            runs sixty times as fast. Token times are always the machine's.
+        start: When stepped or fast time begins, with a time zone; a fixed working day at noon in Moscow by default.
         port: Where the API listens; 0 picks a free port.
         oauth_port: Where the token service listens; 0 picks a free port.
         token_life: How long an access token lives; seconds.
         requests_per_second: The pace allowed to one user, 429 beyond; None allows any.
+        socket_limit: How many sockets (`/ws` and `/cws` together) may be open at once; None allows any.
         dedupe: What a repeated X-REQID gets: `old_response_400`, `replay_200`, `bare_400` or `off`.
         dedupe_life: For how long a request id is remembered; seconds of exchange time.
         keepalive: After how much silence an idle connection is closed; seconds.
@@ -80,11 +99,13 @@ class Sandbox:
         seed: int = 0,
         *,
         instruments: Sequence[InstrumentSpec] = (),
-        clock: ExchangeClock | None = None,
+        time: Time = "wall",
+        start: datetime | None = None,
         port: int = 0,
         oauth_port: int = 0,
         token_life: float = _HALF_AN_HOUR,
         requests_per_second: float | None = None,
+        socket_limit: int | None = MOST_SOCKETS,
         dedupe: DedupeMode = "old_response_400",
         dedupe_life: float = _A_DAY,
         keepalive: float = 75.0,
@@ -98,22 +119,42 @@ class Sandbox:
         _check_positive("keepalive", keepalive)
         if requests_per_second is not None:
             _check_positive("requests_per_second", requests_per_second)
+        if socket_limit is not None:
+            _check_whole("socket_limit", socket_limit)
+            _check_positive("socket_limit", socket_limit)
         self._lock = threading.RLock()
-        self._clock = clock if clock is not None else WallClock(time.time_ns)
-        self._exchange = Exchange(clock=self._clock, seed=seed, instruments=tuple(instruments), assumptions=assumptions)
+        self._clock = make_source(time, start)
+        self._exchange = Exchange(
+            clock=self._clock,
+            seed=seed,
+            instruments=tuple(instruments),
+            assumptions=assumptions,
+            most_at_once=MOST_AT_ONCE,
+        )
         self._running = False
         self.tokens = Tokens(
-            seed=seed, login=self.login, portfolios=self._exchange.portfolios, life=token_life, now=time.time
+            seed=seed, login=self.login, portfolios=self._exchange.portfolios, life=token_life, now=machine.time
         )
         """The token service: issue a token, expire them all, count the refreshes."""
         self.requests = RequestLog()
         """What was received: method, path, query, headers, body, route, operation, status."""
         self.market = Markets(self._exchange, self._lock)
         """The markets by instrument, for exact tests."""
-        router = Router(ROUTES)
+        self.messages = MessageLog()
+        """What was received on sockets: opcode, guid, text, on which socket."""
+        failures: list[BaseException] = []
+        self.sockets = Sockets(
+            {},
+            limit=socket_limit,
+            too_many=self._exchange.assumptions.too_many_sockets,
+            log=self.messages,
+            failed=failures.append,
+        )
+        """The open sockets: kind, subscriptions, how many messages were received and sent."""
+        router = Router((*ROUTES, *self.sockets.routes()))
         plan = FaultPlan(random.Random(f"{seed}:faults"), router, self._record_fault)
         remembered = Dedupe(dedupe, dedupe_life, self._exchange_seconds)
-        pace = None if requests_per_second is None else Pace(requests_per_second, time.monotonic)
+        pace = None if requests_per_second is None else Pace(requests_per_second, machine.monotonic)
         self._gateway = Gateway(
             exchange=self._exchange,
             exchange_lock=self._lock,
@@ -123,9 +164,16 @@ class Sandbox:
             dedupe=remembered,
             log=self.requests,
             pace=pace,
+            sockets=self.sockets,
+            failures=failures,
         )
         switchboard = Switchboard(plan, router)
-        self._host = Host(self._gateway.handle, switchboard, port=port, oauth_port=oauth_port, keepalive=keepalive)
+        driver = Driver(self._exchange, self._lock, self._clock, self._gateway.failures)
+        self._host = Host(
+            self._gateway.handle, switchboard, driver.run, port=port, oauth_port=oauth_port, keepalive=keepalive
+        )
+        self.clock = Clock(self._clock, self._lock, driver, self._host.submit)
+        """Exchange time; in stepped time also the way to move it."""
         self.faults = Faults(plan, self.tokens, self._host, remembered)
         """What can go wrong, by family: `http`, `ack`, `req`, `auth`, `net`, `dedupe`."""
 

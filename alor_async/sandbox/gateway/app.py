@@ -22,6 +22,7 @@ from alor_async.sandbox.gateway.wire import Pipe, Wire
 if TYPE_CHECKING:
     from alor_async.sandbox.gateway.limits import Pace
     from alor_async.sandbox.gateway.received import Received, RequestLog
+    from alor_async.sandbox.gateway.sockets.registry import Sockets
 
 _EXCHANGES = frozenset({"MOEX", "SPBX", "UNITED"})
 _FORGETTABLE = frozenset({401, 403})
@@ -52,6 +53,8 @@ class Gateway:
         dedupe: Dedupe,
         log: RequestLog,
         pace: Pace | None,
+        sockets: Sockets,
+        failures: list[BaseException],
     ) -> None:
         self._exchange = exchange
         self._exchange_lock = exchange_lock
@@ -61,7 +64,8 @@ class Gateway:
         self._dedupe = dedupe
         self._log = log
         self._pace = pace
-        self.failures: list[BaseException] = []
+        self._sockets = sockets
+        self.failures = failures
         """What went wrong in the sandbox itself; a client has seen it as a bare 500."""
 
     async def handle(self, server: str, request: web.BaseRequest) -> web.StreamResponse:
@@ -83,6 +87,9 @@ class Gateway:
         if wire is None:
             return web.Response()
         wire.begin_answer()
+        socket = self._sockets.opens(route, request)
+        if socket is not None:
+            return await self._sockets.accept(socket, request, wire)
         if request.headers.get("Expect", "").lower() == "100-continue":
             wire.invite_body()
         try:

@@ -12,10 +12,11 @@ import math
 import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from alor_async.sandbox.gateway.call import Call, Refused, Reply, json_reply, read_json, unreadable
+from alor_async.sandbox.gateway.codes import Codes
 
 if TYPE_CHECKING:
     from alor_async.sandbox.core.entities import PortfolioInfo
@@ -26,6 +27,7 @@ TOKEN_PREFIX = "sandbox-"
 SCOPES = ("OrdersRead", "OrdersCreate", "Trades", "Personal", "Stats")
 _AUDIENCE = "Client WARP WarpATConnector subscriptionsApi CommandApi InstrumentApi TradingViewPlatform"
 _MOST_TOKENS = 50_000
+_A_MONTH = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,22 @@ class Grant:
         return next((portfolio for portfolio in self.portfolios if portfolio.upper() == wanted), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Renewal:
+    """What a refresh token allows; without an end of its own it lives for a year, which is for ever here."""
+
+    scopes: tuple[str, ...]
+    expires_at: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What the code flow ends in."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
 class Tokens:
     """The token service of one sandbox. Safe from any thread."""
 
@@ -55,8 +73,10 @@ class Tokens:
         self._now = now
         self._lock = threading.Lock()
         self._grants: dict[str, Grant] = {}
-        self._revoked = False
-        self._refresh_token = self._new_refresh_token()
+        self._renewals: dict[str, _Renewal] = {}
+        self._refresh_token = self._new_refresh_token(_Renewal(SCOPES))
+        self.codes = Codes(seed=seed, now=now)
+        """The OAuth flow: the registered application, and whether the user consents."""
         self.life = life
         """How long an access token lives; seconds."""
         self.refreshes = 0
@@ -100,9 +120,10 @@ class Tokens:
 
     def refresh(self, refresh_token: str, allowed: Iterable[str] | None) -> str | None:
         """Turn a refresh token into an access token; None when it is not accepted."""
-        if self._revoked or refresh_token != self._refresh_token:
+        renewal = self._renewals.get(refresh_token)
+        if renewal is None or renewal.expires_at <= self._now():
             return None
-        token = self.issue(portfolios=allowed)
+        token = self.issue(portfolios=allowed, scopes=renewal.scopes)
         with self._lock:
             self.refreshes += 1
         return token
@@ -118,19 +139,28 @@ class Tokens:
             self._grants.pop(token, None)
 
     def revoke_refresh(self) -> None:
-        """Stop accepting the refresh token; access tokens made from it end too."""
-        self._revoked = True
+        """Stop accepting any refresh token given out so far; access tokens made from them end too."""
+        with self._lock:
+            self._renewals.clear()
         self.expire_all()
 
     def renew_refresh(self) -> str:
         """Make and accept a new refresh token, as a user does in the developer's cabinet; the old one is refused."""
         with self._lock:
-            self._refresh_token = self._new_refresh_token()
-            self._revoked = False
+            self._renewals.pop(self._refresh_token, None)
+            self._refresh_token = self._new_refresh_token(_Renewal(SCOPES))
             return self._refresh_token
 
-    def _new_refresh_token(self) -> str:
-        return f"{TOKEN_PREFIX}{self._random.randbytes(16).hex()}"
+    def authorize(self, scopes: tuple[str, ...]) -> Pair:
+        """Make the tokens of an application that a user let in; its refresh token lives for a month."""
+        access_token = self.issue(scopes=scopes)
+        with self._lock:
+            return Pair(access_token, self._new_refresh_token(_Renewal(scopes, self._now() + _A_MONTH)))
+
+    def _new_refresh_token(self, renewal: _Renewal) -> str:
+        token = f"{TOKEN_PREFIX}{self._random.randbytes(16).hex()}"
+        self._renewals[token] = renewal
+        return token
 
     def _forget_expired(self, now: float) -> None:
         if len(self._grants) >= _MOST_TOKENS:
@@ -142,7 +172,7 @@ class Tokens:
             "ent": "client",
             "ein": "04242",
             "clientid": "0042420",
-            "azp": "5a4d0b0e5a4d0b0e5a4d",
+            "azp": self.codes.application.client_id,
             "agreements": " ".join(dict.fromkeys(info.agreement for info in allowed)),
             "portfolios": " ".join(info.portfolio for info in allowed),
             "scope": " ".join(scopes),

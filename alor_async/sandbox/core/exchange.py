@@ -55,7 +55,9 @@ from alor_async.sandbox.core.estimates import estimate
 from alor_async.sandbox.core.feed import Feed, Listener
 from alor_async.sandbox.core.invariants import find_violations
 from alor_async.sandbox.core.journal import Journal
+from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.market_reads import MarketReads
+from alor_async.sandbox.core.orders import LiveOrder, LiveStop
 from alor_async.sandbox.core.queries import order_history, own_trades
 from alor_async.sandbox.core.reports import Reports
 from alor_async.sandbox.core.timeline import Timeline
@@ -113,6 +115,7 @@ class Exchange(MarketReads):
             assumptions=self._assumptions,
         )
         self._reports = Reports(self._broker, self._directory, self._timeline)
+        timeline.settle = self._settle_moment
         self._journal.record(opened_us, "opened", seed=seed)
 
     # -- inside
@@ -139,8 +142,12 @@ class Exchange(MarketReads):
 
     def advance(self) -> None:
         """Bring everything up to the clock: expiries, protection times, a new session. Every call does it."""
-        if self._timeline.advance():
-            self._settled()
+        self._timeline.advance()
+
+    def _settle_moment(self) -> None:
+        """Let everything react to what was due at a moment, and be told at that moment."""
+        self._broker.react()
+        self._settled()
 
     def _settled(self) -> None:
         if self._feed.listener is not None:
@@ -159,6 +166,27 @@ class Exchange(MarketReads):
     def wake_by(self, hastened: Callable[[], None]) -> None:
         """Call `hastened` whenever something becomes due before everything else that waits."""
         self._timeline.hastened = hastened
+
+    def find_market(self, exchange: str, symbol: str, board: str | None = None) -> InstrumentMarket:
+        """A market itself, to be read as it stands; `UnknownInstrument` when there is none."""
+        return self._market(exchange, symbol, board)
+
+    def find_account(self, portfolio: str) -> Account:
+        """An account itself, to be read as it stands; `UnknownPortfolio` when there is none."""
+        return self._broker.account(portfolio)
+
+    def live_orders(self, account: Account) -> list[LiveOrder]:
+        """The exchange orders of an account in this session, oldest first."""
+        return self._broker.matching.orders_of(account)
+
+    def live_stops(self, account: Account) -> list[LiveStop]:
+        """The conditional orders of an account that REST lists, oldest first."""
+        return self._broker.stops.stops_of(account)
+
+    @property
+    def reports(self) -> Reports:
+        """What there is to say about an account as it stands, without letting time pass."""
+        return self._reports
 
     @property
     def now_us(self) -> int:

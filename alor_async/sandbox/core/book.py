@@ -19,15 +19,19 @@ from alor_async.sandbox.core.enums import Side
 class BookOrder:
     """A limit order as the book sees it. `visible` of the `remaining` lots are shown.
 
-    For an iceberg `peak` is the size of each visible part; a new part goes to the end of its level's queue.
+    For an iceberg `parts` says how large each visible part is to be; a new part goes to the end of its level's queue.
+
+    Attributes:
+        part: How large the visible part was when it was shown.
     """
 
     number: int
     side: Side
     ticks: int
     remaining: int
-    peak: int = 0
+    parts: Iterator[int] | None = None
     visible: int = 0
+    part: int = 0
 
     def __post_init__(self) -> None:
         """Show the first part."""
@@ -35,7 +39,7 @@ class BookOrder:
 
     def show(self) -> None:
         """Show the next part of an iceberg, or all of an ordinary order."""
-        self.visible = min(self.peak, self.remaining) if self.peak else self.remaining
+        self.part = self.visible = self.remaining if self.parts is None else min(next(self.parts), self.remaining)
 
 
 class Take(NamedTuple):
@@ -45,12 +49,24 @@ class Take(NamedTuple):
     lots: int
 
 
+class Best(NamedTuple):
+    """The best prices (ticks), the lots at them, and the visible lots of the whole sides."""
+
+    bid: int | None
+    ask: int | None
+    bid_lots: int
+    ask_lots: int
+    total_bid: int
+    total_ask: int
+
+
 class _Level:
     """One price: its orders, first come first served."""
 
     __slots__ = ("orders", "visible")
 
     def __init__(self) -> None:
+        # Not a plain dict: finding the first entry of one gets slower with every entry that was taken from its front.
         self.orders: OrderedDict[int, BookOrder] = OrderedDict()
         self.visible = 0
 
@@ -76,69 +92,125 @@ class _Half:
         level.visible += order.visible
         self.visible += order.visible
 
-    def remove(self, order: BookOrder) -> None:
+    def discard(self, order: BookOrder) -> bool:
         key = order.ticks * self.sign
-        level = self.levels[key]
-        del level.orders[order.number]
-        self.shrink(level, order.visible)
+        level = self.levels.get(key)
+        if level is None or level.orders.pop(order.number, None) is None:
+            return False
+        level.visible -= order.visible
+        self.visible -= order.visible
         if not level.orders:
             self.drop(key)
-
-    def shrink(self, level: _Level, lots: int) -> None:
-        level.visible -= lots
-        self.visible -= lots
+        return True
 
     def drop(self, key: int) -> None:
         del self.levels[key]
-        del self.keys[bisect_left(self.keys, key)]
+        if self.keys[-1] == key:
+            self.keys.pop()
+        else:
+            del self.keys[bisect_left(self.keys, key)]
+
+    def take_best(self, lots: int, takes: list[Take]) -> int:
+        """Trade up to `lots` with the best level; what is left of them."""
+        key = self.keys[-1]
+        level = self.levels[key]
+        orders = level.orders
+        before = level.visible
+        while lots and orders:
+            maker = next(iter(orders.values()))
+            taken = min(lots, maker.visible)
+            lots -= taken
+            maker.remaining -= taken
+            maker.visible -= taken
+            level.visible -= taken
+            takes.append(Take(maker, taken))
+            if maker.visible:
+                continue
+            if maker.remaining:
+                maker.show()
+                level.visible += maker.visible
+                orders.move_to_end(maker.number)
+            else:
+                del orders[maker.number]
+        self.visible += level.visible - before
+        if not orders:
+            self.drop(key)
+        return lots
 
 
 class Book:
     """Resting orders of one instrument. It never holds crossed sides: what crosses is taken before it is added."""
 
-    __slots__ = ("_halves",)
+    __slots__ = ("_asks", "_bids")
 
     def __init__(self) -> None:
         """Start empty."""
-        self._halves = {Side.BUY: _Half(1), Side.SELL: _Half(-1)}
+        self._bids = _Half(1)
+        self._asks = _Half(-1)
+
+    def _half(self, side: Side) -> _Half:
+        return self._bids if side is Side.BUY else self._asks
+
+    def _facing(self, side: Side) -> _Half:
+        """The half that an order to `side` trades with."""
+        return self._asks if side is Side.BUY else self._bids
 
     def add(self, order: BookOrder) -> None:
         """Put an order behind those already at its price."""
-        self._halves[order.side].add(order)
+        self._half(order.side).add(order)
+
+    def discard(self, order: BookOrder) -> bool:
+        """Take an order out; whether it was resting."""
+        return self._half(order.side).discard(order)
 
     def remove(self, order: BookOrder) -> None:
         """Take out an order that is resting."""
-        self._halves[order.side].remove(order)
+        if not self.discard(order):
+            raise KeyError(order.number)
 
     def best(self, side: Side) -> int | None:
         """The best price of a side in ticks, `None` when it is empty."""
-        half = self._halves[side]
+        half = self._half(side)
         return half.keys[-1] * half.sign if half.keys else None
+
+    def top(self) -> Best:
+        """Both sides in short."""
+        bids, asks = self._bids, self._asks
+        bid = bids.keys[-1] if bids.keys else None
+        ask = asks.keys[-1] if asks.keys else None
+        return Best(
+            bid,
+            None if ask is None else -ask,
+            0 if bid is None else bids.levels[bid].visible,
+            0 if ask is None else asks.levels[ask].visible,
+            bids.visible,
+            asks.visible,
+        )
 
     def visible_lots(self, side: Side) -> int:
         """All visible lots of a side."""
-        return self._halves[side].visible
+        return self._half(side).visible
 
     def levels(self, side: Side, depth: int | None = None) -> list[tuple[int, int]]:
         """The best levels of a side, as ticks and visible lots."""
-        half = self._halves[side]
+        half = self._half(side)
         chosen = half.keys[::-1] if depth is None else half.keys[: -depth - 1 : -1]
         return [(key * half.sign, half.levels[key].visible) for key in chosen]
 
     def orders(self, side: Side) -> Iterator[BookOrder]:
         """Every resting order of a side, in the order in which they would be taken."""
-        half = self._halves[side]
+        half = self._half(side)
         for key in reversed(half.keys):
             yield from half.levels[key].orders.values()
 
     def crosses(self, side: Side, limit: int) -> bool:
         """Whether an order to `side` at `limit` would trade at once."""
-        half = self._halves[side.opposite]
+        half = self._facing(side)
         return bool(half.keys) and half.keys[-1] >= limit * half.sign
 
     def available(self, side: Side, limit: int | None, wanted: int) -> int:
         """How many lots an order to `side` could take at once, hidden ones included; counting stops at `wanted`."""
-        half = self._halves[side.opposite]
+        half = self._facing(side)
         found = 0
         for key in reversed(half.keys):
             if found >= wanted or (limit is not None and key < limit * half.sign):
@@ -152,31 +224,9 @@ class Book:
         `limit` is the worst acceptable price in ticks; `None` takes whatever there is. The answer is in the order of the
         trades. The makers' `remaining` is already less by it, and those that have nothing left are out of the book.
         """
-        half = self._halves[side.opposite]
+        half = self._facing(side)
+        keys = half.keys
         takes: list[Take] = []
-        while lots and half.keys and (limit is None or half.keys[-1] >= limit * half.sign):
-            key = half.keys[-1]
-            level = half.levels[key]
-            while lots and level.orders:
-                maker = next(iter(level.orders.values()))
-                taken = min(lots, maker.visible)
-                lots -= taken
-                maker.remaining -= taken
-                maker.visible -= taken
-                half.shrink(level, taken)
-                takes.append(Take(maker, taken))
-                if not maker.visible:
-                    self._next_part(half, level, maker)
-            if not level.orders:
-                half.drop(key)
+        while lots and keys and (limit is None or keys[-1] >= limit * half.sign):
+            lots = half.take_best(lots, takes)
         return takes
-
-    @staticmethod
-    def _next_part(half: _Half, level: _Level, maker: BookOrder) -> None:
-        """Retire an order whose visible part is gone, or show its next part at the end of the queue."""
-        if not maker.remaining:
-            del level.orders[maker.number]
-            return
-        maker.show()
-        level.orders.move_to_end(maker.number)
-        half.shrink(level, -maker.visible)

@@ -63,7 +63,7 @@ class Broker:
         self._feed = feed
         self._assumptions = assumptions
         self.risk = Risk(lambda terms: directory.market(terms).last().ticks)
-        self.matching = Matching(ledger, journal, timeline, feed)
+        self.matching = Matching(ledger, journal, timeline, feed, seed=seed)
         self.stops = Stops(self._enter, journal, timeline, feed)
         self.groups = Groups(self.matching, self.stops, journal, timeline, seed=seed)
         timeline.settle = self.react

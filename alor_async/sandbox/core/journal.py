@@ -33,11 +33,12 @@ class Entry:
 class Journal:
     """Append-only: entries are never changed, removed or reordered."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_entries", "_folded")
 
     def __init__(self) -> None:
         """Start empty."""
         self._entries: list[Entry] = []
+        self._folded = hashlib.sha256()
 
     def __len__(self) -> int:
         """How many entries there are."""
@@ -53,6 +54,10 @@ class Journal:
         self._entries.append(entry)
         return entry
 
+    def fold(self, *values: int | str) -> None:
+        """Let the digest know of something that happens too often to be kept."""
+        self._folded.update(repr(values).encode())
+
     def since(self, number: int) -> tuple[Entry, ...]:
         """The entries after entry `number`."""
         return tuple(self._entries[number:])
@@ -66,8 +71,10 @@ class Journal:
         return "".join(entry.to_json() + "\n" for entry in self._entries)
 
     def digest(self) -> str:
-        """A hash of the whole journal: two runs are the same exactly when it is."""
-        return hashlib.sha256(self.to_lines().encode()).hexdigest()
+        """A hash of the whole journal, with what was folded into it: two runs are the same exactly when it is."""
+        whole = hashlib.sha256(self.to_lines().encode())
+        whole.update(self._folded.digest())
+        return whole.hexdigest()
 
 
 def _plain(value: object) -> Plain:

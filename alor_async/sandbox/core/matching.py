@@ -8,7 +8,10 @@ one order's matching is never interrupted by another's.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count, repeat
+from random import Random
 
 from alor_async.sandbox.core.accounts import Account, Ledger, commission
 from alor_async.sandbox.core.book import BookOrder, Take
@@ -37,8 +40,9 @@ class Matching:
         ended: Orders that have ended and that nobody has reacted to yet.
     """
 
-    def __init__(self, ledger: Ledger, journal: Journal, timeline: Timeline, feed: Feed) -> None:
+    def __init__(self, ledger: Ledger, journal: Journal, timeline: Timeline, feed: Feed, *, seed: int = 0) -> None:
         """Start with no orders."""
+        self._seed = seed
         self._feed = feed
         self._ledger = ledger
         self._journal = journal
@@ -119,7 +123,9 @@ class Matching:
         if limit is None or kind in (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL):
             self._end(order, OrderStatus.CANCELED)
             return
-        order.resting = BookOrder(order.number, ticket.side, limit, order.left, ticket.iceberg_fixed)
+        order.resting = BookOrder(
+            order.number, ticket.side, limit, order.left, _parts(ticket, order.number, self._seed)
+        )
         book.add(order.resting)
 
     def cancel(self, order: LiveOrder) -> None:
@@ -164,40 +170,69 @@ class Matching:
     def _fill(self, order: LiveOrder, take: Take) -> None:
         """Book one trade between an incoming client order and a resting one."""
         maker = self._orders[take.maker.number] if take.maker.number > 0 else None
-        trade = self._print(order.ticket.market, order.side, take.maker.ticks, take.lots)
+        trade = self._print(order.ticket.market, order.side, take.maker.ticks, take.lots, of_client=True)
         other = maker.ticket.account if maker is not None else self._ledger.crowd
         self._settle(order.ticket.market, trade, order.ticket.account, other)
         self._note_fill(order, trade)
         if maker is not None:
             self._note_fill(maker, trade)
 
-    def crowd_take(self, market: InstrumentMarket, side: Side, limit: int, lots: int) -> int:
-        """Let the crowd trade up to `lots` with what rests at `limit` or better; the lots that it got."""
+    # -- the crowd: a live market gives many of these a second, so they are cheap. None of them tells of the book: call
+    # `note_book` when a burst of them is over.
+
+    def crowd_add(self, market: InstrumentMarket, side: Side, ticks: int, lots: int) -> BookOrder:
+        """Place a limit order of the crowd; what it crosses it takes, and what is left of it rests.
+
+        It is not journalled. An order that has nothing `remaining` is not in the book.
+        """
+        left = lots
+        if market.book.crosses(side, ticks):
+            left -= self.crowd_take(market, side, ticks, lots)
+        order = market.crowd_order(side, ticks, left)
+        if left:
+            market.book.add(order)
+        return order
+
+    def crowd_cancel(self, market: InstrumentMarket, order: BookOrder) -> bool:
+        """Take an order of the crowd out of the book; whether it was still there. It is not journalled."""
+        return market.book.discard(order)
+
+    def crowd_take(self, market: InstrumentMarket, side: Side, limit: int | None, lots: int) -> int:
+        """Let the crowd trade up to `lots` with what rests at `limit` or better; the lots that it got.
+
+        A client's part of it is settled and journalled; what the crowd trades with itself touches no account, and only
+        the journal's digest knows of it.
+        """
         takes = market.book.take(side, limit, lots)
-        for take in takes:
-            trade = self._print(market, side, take.maker.ticks, take.lots)
-            if take.maker.number > 0:
-                maker = self._orders[take.maker.number]
-                self._settle(market, trade, self._ledger.crowd, maker.ticket.account)
-                self._note_fill(maker, trade)
+        for maker, taken in takes:
+            if maker.number < 0:
+                self._print(market, side, maker.ticks, taken, of_client=False)
+                continue
+            trade = self._print(market, side, maker.ticks, taken, of_client=True)
+            order = self._orders[maker.number]
+            self._settle(market, trade, self._ledger.crowd, order.ticket.account)
+            self._note_fill(order, trade)
         return sum(take.lots for take in takes)
 
-    def _print(self, market: InstrumentMarket, side: Side, ticks: int, lots: int) -> Print:
+    def _print(self, market: InstrumentMarket, side: Side, ticks: int, lots: int, *, of_client: bool) -> Print:
         """Put a trade on the tape."""
         self._trade_id += 1
         trade = Print(self._trade_id, self._timeline.now_us, ticks, lots, side.sign)
-        market.live.append(trade)
+        market.record(trade)
         self.prints.append((market, trade))
-        self._journal.record(
-            trade.time_us,
-            "trade",
-            trade_id=trade.trade_id,
-            symbol=market.terms.spec.symbol,
-            board=market.board,
-            side=side,
-            price=market.terms.price(ticks),
-            lots=lots,
-        )
+        if of_client:
+            self._journal.record(
+                trade.time_us,
+                "trade",
+                trade_id=trade.trade_id,
+                symbol=market.terms.spec.symbol,
+                board=market.board,
+                side=side,
+                price=market.terms.price(ticks),
+                lots=lots,
+            )
+        else:
+            self._journal.fold(market.terms.spec.symbol, market.board, *trade)
         if self._feed.listener is not None:
             self._feed.listener.on_trade(market, trade)
         return trade
@@ -224,6 +259,18 @@ class Matching:
             self._tell(order)
         else:
             self._end(order, OrderStatus.FILLED)
+
+
+def _parts(ticket: Ticket, number: int, seed: int) -> Iterator[int] | None:
+    """The visible parts of an iceberg: the first as ordered, the next ones as far from it as its variance lets them be."""
+    fixed = ticket.iceberg_fixed
+    if not fixed:
+        return None
+    spread = fixed * ticket.iceberg_variance // 100
+    if not spread:
+        return repeat(fixed)
+    rng = Random(f"{seed}:iceberg:{number}")
+    return chain((fixed,), (max(1, fixed - spread + int(rng.random() * (2 * spread + 1))) for _ in count()))
 
 
 def own_trade(ticket: Ticket, order_number: int, trade: Print, fee: int) -> OwnTrade:

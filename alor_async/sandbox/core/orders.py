@@ -87,9 +87,9 @@ class LiveOrder:
         ticket, lot = self.ticket, self.terms.lot
         if not ticket.iceberg_fixed:
             return None
-        shown = self.resting.visible if self.resting is not None else 0
-        peak = min(ticket.iceberg_fixed, self.left + self.filled)
-        filled = peak - shown if self.is_working and self.filled else 0
+        resting = self.resting
+        shown = resting.visible if resting is not None else 0
+        filled = resting.part - shown if resting is not None else 0
         return Iceberg(ticket.iceberg_fixed, ticket.iceberg_variance, shown * lot, shown, filled * lot, filled)
 
     def view(self) -> Order:

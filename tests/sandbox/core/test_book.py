@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from itertools import repeat
+
 from alor_async.sandbox.core.book import Book, BookOrder
 from alor_async.sandbox.core.enums import Side
 
 
 def resting(book: Book, number: int, side: Side, ticks: int, lots: int, peak: int = 0) -> BookOrder:
-    order = BookOrder(number, side, ticks, lots, peak)
+    order = BookOrder(number, side, ticks, lots, repeat(peak) if peak else None)
     book.add(order)
     return order
 

@@ -15,6 +15,7 @@ import random
 import threading
 import time as machine
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from alor_async.config import SANDBOX_NAME, Environment
@@ -32,8 +33,10 @@ from alor_async.sandbox.gateway.oauth import Tokens
 from alor_async.sandbox.gateway.received import Received, RequestLog
 from alor_async.sandbox.gateway.rest import ROUTES
 from alor_async.sandbox.gateway.routing import Router
+from alor_async.sandbox.gateway.sockets.hub import Hub
 from alor_async.sandbox.gateway.sockets.messages import MessageLog
 from alor_async.sandbox.gateway.sockets.registry import MOST_SOCKETS, Sockets
+from alor_async.sandbox.gateway.sockets.subscriptions import Subscriptions
 from alor_async.sandbox.gateway.wire import Switchboard
 from alor_async.sandbox.inject import Faults
 from alor_async.sandbox.market import Markets
@@ -143,8 +146,9 @@ class Sandbox:
         self.messages = MessageLog()
         """What was received on sockets: opcode, guid, text, on which socket."""
         failures: list[BaseException] = []
+        hub = Hub(self._exchange, self._lock, failures.append)
         self.sockets = Sockets(
-            {},
+            {"ws": partial(Subscriptions, self._exchange, self._lock, self.tokens, hub)},
             limit=socket_limit,
             too_many=self._exchange.assumptions.too_many_sockets,
             log=self.messages,

@@ -116,6 +116,7 @@ class Connection:
         received: How many messages came.
         sent: How many messages left.
         is_closing: Whether its end has been ordered; nothing more is heard or sent.
+        given_up_at: How many messages had left when nobody waited for this client any longer (see `Hub`).
     """
 
     number: int
@@ -128,6 +129,7 @@ class Connection:
     received: int = 0
     sent: int = 0
     is_closing: bool = False
+    given_up_at: int = -1
     dialogue: Dialogue = field(init=False)
     _queue: deque[_Outgoing] = field(default_factory=deque[_Outgoing])
     _something_waits: asyncio.Event = field(default_factory=asyncio.Event)

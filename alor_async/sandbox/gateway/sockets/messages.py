@@ -8,7 +8,7 @@ import re
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from alor_async.sandbox.gateway.call import Fields, Refused, read_json
@@ -30,24 +30,26 @@ class Message:
         text: As it came; empty for a binary frame.
         fields: The JSON object in it; None when it is anything else.
         opcode: What it asks for, as it was spelled; empty when it does not say.
-        guid: Its id, always as text; empty when it has none that can be sent back.
+        guid: Its id, always as text; empty when it has none.
+        token: The access token that it brings; empty when it brings none.
     """
 
-    text: str
-    fields: Fields | None
-    opcode: str
-    guid: str
+    text: str = field(repr=False)
+    fields: Fields | None = field(default=None, repr=False)
+    opcode: str = ""
+    guid: str = ""
+    token: str = field(default="", repr=False)
 
 
 def read_message(text: str | None) -> Message:
     """Understand as much of a message as there is to understand; None is a frame that is not text."""
     if text is None:
-        return Message("", None, "", "")
+        return Message("")
     try:
         fields = Fields(read_json(text.encode("utf-8", "surrogatepass")))
     except Refused:
-        return Message(text, None, "", "")
-    return Message(text, fields, _text(fields, "opcode"), _text(fields, "guid"))
+        return Message(text)
+    return Message(text, fields, _text(fields, "opcode"), _text(fields, "guid"), _text(fields, "token"))
 
 
 def _text(fields: Fields, name: str) -> str:

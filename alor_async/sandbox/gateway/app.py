@@ -12,7 +12,17 @@ from aiohttp import web
 from alor_async.sandbox import faults
 from alor_async.sandbox.core.exchange import Exchange, InvalidQuery, UnknownInstrument, UnknownPortfolio
 from alor_async.sandbox.faults import AFTER, BEFORE, Fault, FaultPlan, Moment, is_inward
-from alor_async.sandbox.gateway.call import Call, Fields, Query, Refused, Reply, invalid, read_json, text_reply
+from alor_async.sandbox.gateway.call import (
+    EXCHANGES,
+    Call,
+    Fields,
+    Query,
+    Refused,
+    Reply,
+    invalid,
+    read_json,
+    text_reply,
+)
 from alor_async.sandbox.gateway.dedupe import Dedupe
 from alor_async.sandbox.gateway.delivery import Delivery, silence, to_response
 from alor_async.sandbox.gateway.oauth import Grant, Tokens, bearer
@@ -24,7 +34,6 @@ if TYPE_CHECKING:
     from alor_async.sandbox.gateway.received import Received, RequestLog
     from alor_async.sandbox.gateway.sockets.registry import Sockets
 
-_EXCHANGES = frozenset({"MOEX", "SPBX", "UNITED"})
 _FORGETTABLE = frozenset({401, 403})
 """Answers of a gate before the command: an id that met them has not been handled."""
 
@@ -137,8 +146,9 @@ class Gateway:
         if route.access is not Access.NONE:
             call.grant = self._authorize(route, bearer(token), reject_token=reject_token)
         exchange = call.path.get("exchange")
-        if exchange is not None and exchange.upper() not in _EXCHANGES:
+        if exchange is not None and exchange.upper() not in EXCHANGES:
             raise invalid("exchange", f"The value '{exchange[:80]}' is not valid.")
+        call.query.flag("jsonResponse")
         return self._run_once(route, inquiry, call) if route.has_request_id else route.handler(call)
 
     def _authorize(self, route: Route, token: str | None, *, reject_token: bool) -> Grant | None:

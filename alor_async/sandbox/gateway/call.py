@@ -27,6 +27,9 @@ JSON = "application/json; charset=utf-8"
 PROBLEM = "application/problem+json; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
 UNREADABLE = "Provided json can't be properly deserialised, perhaps you made an error or forgot some field"
+EXCHANGES = frozenset({"MOEX", "SPBX", "UNITED"})
+"""The exchanges that a call can name."""
+
 _INT32 = 2**31 - 1
 _INT64 = 2**63 - 1
 _FORMATS = {format.value.lower(): format for format in Format}
@@ -91,12 +94,12 @@ class Query:
             raise invalid(name, f"The {name} field is required.")
         return value
 
-    def integer(self, name: str, *, least: int = -_INT64, most: int = _INT64) -> int | None:
-        """A whole number within bounds."""
+    def integer(self, name: str, *, least: int = -_INT32 - 1, most: int = _INT32) -> int | None:
+        """A whole number of 32 bits, within bounds."""
         return None if self.text(name) is None else self.required_integer(name, least=least, most=most)
 
-    def required_integer(self, name: str, *, least: int = -_INT64, most: int = _INT64) -> int:
-        """A whole number within bounds that must be there."""
+    def required_integer(self, name: str, *, least: int = -_INT32 - 1, most: int = _INT32) -> int:
+        """A whole number of 32 bits, within bounds, that must be there."""
         text = self.required(name)
         try:
             value = int(text)
@@ -105,6 +108,14 @@ class Query:
         if not least <= value <= most:
             raise _not_valid(name, text)
         return value
+
+    def long(self, name: str) -> int | None:
+        """A whole number of 64 bits."""
+        return None if self.text(name) is None else self.required_long(name)
+
+    def required_long(self, name: str) -> int:
+        """A whole number of 64 bits that must be there."""
+        return self.required_integer(name, least=-_INT64 - 1, most=_INT64)
 
     def decimal(self, name: str) -> Decimal | None:
         """A number."""
@@ -128,6 +139,13 @@ class Query:
         if flag is None:
             raise _not_valid(name, text)
         return flag
+
+    def exchange(self, name: str) -> str | None:
+        """An exchange."""
+        text = self.text(name)
+        if text is not None and text.upper() not in EXCHANGES:
+            raise _not_valid(name, text)
+        return text
 
     def choice(self, name: str, choices: type[E]) -> E | None:
         """One of a closed set."""

@@ -81,6 +81,7 @@ class Router:
         segments = path.strip("/").split("/")
         lowered = [unquote(segment).lower() for segment in segments]
         fitting = [pattern for pattern in self._patterns.get((server, len(segments)), ()) if pattern.fits(lowered)]
+        fitting = [pattern for pattern in fitting if len(pattern.literals) == len(fitting[0].literals)]
         for pattern in fitting:
             if pattern.route.method == method:
                 values = {name: unquote(segments[index]) for index, name in pattern.names}

@@ -92,7 +92,7 @@ def list_trades_history(call: Call) -> Reply:
         symbol=call.path.get("symbol") or query.text("ticker"),
         board=call.board,
         from_time=_from_time(query.text("dateFrom")),
-        from_id=query.integer("from"),
+        from_id=query.long("from"),
         side=query.choice("side", Side),
         descending=bool(query.flag("descending")),
         order_by_trade_date=bool(query.flag("orderByTradeDate")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alor_async.sandbox.core.commands import CreateGroup, DeleteGroup, GroupMember, GroupRefused, UpdateGroup
 from alor_async.sandbox.core.enums import ExecutionPolicy, OrderType
 from alor_async.sandbox.gateway import encode_account as encode
-from alor_async.sandbox.gateway.call import Call, Fields, Refused, Reply, json_reply, text_reply
+from alor_async.sandbox.gateway.call import EXCHANGES, Call, Fields, Refused, Reply, json_reply, text_reply, unreadable
 from alor_async.sandbox.gateway.routing import Route
 
 
@@ -57,7 +57,10 @@ def _member(call: Call, fields: Fields) -> GroupMember:
         portfolio = call.own(fields.text("portfolio"))
     except Refused:
         raise Refused(_refusal(f"Forbidden attempt to modify an order ({order_id}) not owned by the user")) from None
-    return GroupMember(portfolio, fields.text("exchange").upper(), order_id, fields.choice("type", OrderType))
+    exchange = fields.text("exchange").upper()
+    if exchange not in EXCHANGES:
+        raise unreadable()
+    return GroupMember(portfolio, exchange, order_id, fields.choice("type", OrderType))
 
 
 def _login(call: Call) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.exchange import UnknownInstrument
 from alor_async.sandbox.gateway import encode
@@ -14,6 +16,13 @@ _MOST_DEPTH = 50
 _MOST_TRADES = 50_000
 
 
+class SliceMode(StrEnum):
+    """How the broker cuts candles of a part of a day; the sandbox's days have no gaps to tell the two apart by."""
+
+    EQUAL_INTERVALS = "EqualIntervals"
+    DAILY_INTERVALS = "DailyIntervals"
+
+
 def server_time(call: Call) -> Reply:
     """Exchange time; a bare number."""
     return json_reply(call.exchange.server_time(delayed=call.delayed))
@@ -24,7 +33,7 @@ def search(call: Call) -> Reply:
     query = call.query
     found = call.exchange.search_instruments(
         query.text("query") or "",
-        exchange=query.text("exchange"),
+        exchange=query.exchange("exchange"),
         board=call.board,
         sector=query.choice("sector", Market),
         cfi_code=query.text("cficode"),
@@ -38,6 +47,7 @@ def search(call: Call) -> Reply:
 def list_for(call: Call) -> Reply:
     """The instruments of an exchange."""
     query = call.query
+    query.flag("includeOld")
     exchange, market = call.path["exchange"], query.text("market")
     if market is not None and market.upper() == "SPBX":
         if exchange.upper() != "SPBX":
@@ -73,7 +83,7 @@ def list_risk_rates(call: Call) -> Reply:
     """Margin rates."""
     query = call.query
     page = call.exchange.list_risk_rates(
-        exchange=query.text("exchange"),
+        exchange=query.exchange("exchange"),
         ticker=query.text("ticker"),
         risk_category_id=query.required_integer("riskCategoryId"),
         search=query.text("search"),
@@ -112,12 +122,14 @@ def get_order_book(call: Call) -> Reply:
 def get_candles(call: Call) -> Reply:
     """Candles of a range."""
     query = call.query
+    query.flag("splitAdjust")
+    query.choice("sliceMode", SliceMode)
     page = call.exchange.get_candles(
         query.required("exchange"),
         query.required("symbol"),
         query.required("tf"),
-        start=query.required_integer("from"),
-        end=query.required_integer("to"),
+        start=query.required_long("from"),
+        end=query.required_long("to"),
         board=call.board,
         count_back=query.integer("countBack", least=0),
         untraded=bool(query.flag("untraded")),
@@ -129,14 +141,15 @@ def get_candles(call: Call) -> Reply:
 def list_market_trades(call: Call) -> Reply:
     """The anonymous trades of this session."""
     query = call.query
+    query.flag("includeVirtualTrades")
     trades = call.exchange.list_market_trades(
         call.path["exchange"],
         call.path["symbol"],
         board=call.board,
-        start=query.integer("from"),
-        end=query.integer("to"),
-        from_id=query.integer("fromId"),
-        to_id=query.integer("toId"),
+        start=query.long("from"),
+        end=query.long("to"),
+        from_id=query.long("fromId"),
+        to_id=query.long("toId"),
         lots_from=query.integer("qtyFrom"),
         lots_to=query.integer("qtyTo"),
         price_from=query.decimal("priceFrom"),
@@ -155,8 +168,8 @@ def list_market_trades_history(call: Call) -> Reply:
     page = call.exchange.list_market_trades_history(
         call.path["exchange"],
         call.path["symbol"],
-        start=query.integer("from"),
-        end=query.integer("to"),
+        start=query.long("from"),
+        end=query.long("to"),
         limit=query.required_integer("limit", least=1, most=_MOST_TRADES),
         offset=query.integer("offset", least=0) or 0,
         board=call.board,

@@ -33,9 +33,6 @@ listed values only.
 _WIRE_ID = "wire-id"
 """A format of our vocabulary: text that now and then comes as a bare number."""
 
-_NOT_ALWAYS = frozenset({"x-present-only-for", "x-sometimes"})
-"""What keeps a key out of the required ones of a closed document."""
-
 
 def open_document(contract: Json) -> Json:
     """Describe all formats in one document."""
@@ -164,7 +161,7 @@ class _Spelled:
         result: Json = {"properties": {str(keys[name]): self.schema(properties[name]) for name in present}}
         closed = self._closed and any("x-wire" in item for item in properties.values())
         if closed:
-            required = [name for name in present if properties[name].keys().isdisjoint(_NOT_ALWAYS)]
+            required = [name for name in present if _is_always_sent(properties[name], self._format)]
             result["additionalProperties"] = False
         else:
             required = [str(name) for name in _list(schema.get("required", [])) if keys[str(name)] is not None]
@@ -179,6 +176,14 @@ def _key(name: str, schema: Json, format_: Format) -> str | None:
         key = wire.get(format_.value)
         return None if key is None else str(key)
     return str(wire)
+
+
+def _is_always_sent(schema: Json, format_: Format) -> bool:
+    """Whether a conformance test may ask for the key."""
+    sometimes = schema.get("x-sometimes", False)
+    if is_list(sometimes):
+        sometimes = format_.value in sometimes
+    return not sometimes and "x-present-only-for" not in schema
 
 
 def _is_zoneless(schema: Json, format_: Format) -> bool:

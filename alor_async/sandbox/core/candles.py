@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 
 from alor_async.sandbox.core.clock import DAY, MINUTE, SECOND
 from alor_async.sandbox.core.history import (
@@ -17,6 +18,7 @@ from alor_async.sandbox.core.history import (
     day_number,
     merge,
 )
+from alor_async.sandbox.core.prints import Prints
 
 _DAY_SECONDS = 86_400
 _MONDAY = 4  # 1970-01-05
@@ -115,17 +117,17 @@ class Candles:
 
     Args:
         past: The generated history, or `None` where there is none.
-        live: Trades since the exchange opened, oldest first.
+        live: Trades since the exchange opened.
         opened_us: When the exchange opened: what comes before is generated.
         until_us: The moment from which to look; later trades are not seen.
     """
 
     __slots__ = ("_cut_us", "_live", "_past", "_until_us")
 
-    def __init__(self, past: History | None, live: list[Print], opened_us: int, until_us: int) -> None:
+    def __init__(self, past: History | None, live: Prints, opened_us: int, until_us: int) -> None:
         """Look at an instrument from a moment."""
         self._past = past
-        self._live = [trade for trade in live if trade.time_us <= until_us]
+        self._live = live
         self._cut_us = min(opened_us, until_us)
         self._until_us = until_us
 
@@ -134,7 +136,8 @@ class Candles:
         """No candle opens before this; unix seconds."""
         if self._past is not None:
             return self._past.first_day * _DAY_SECONDS
-        return self._live[0].time_us // SECOND if self._live else self._until_us // SECOND
+        first = self._live.first_minute
+        return self._until_us // SECOND if first is None else first
 
     def between(self, frame: Frame, start: int, end: int) -> list[Bar]:
         """The candles that open in `[start, end]`, in order."""
@@ -142,15 +145,26 @@ class Candles:
         end = min(end, self._until_us // SECOND)
         if start > end:
             return []
-        live = [_bar(trade) for trade in self._live if start <= trade.time_us // SECOND <= end + frame.reach]
-        past = self._days(start, end + frame.reach) if not frame.is_intraday else self._intraday(frame, start, end)
-        bars = fold(_chain(past, live), frame)
+        bars = fold(chain(self._generated(frame, start, end), self._happened(frame, start, end)), frame)
         low, high = 0, len(bars)
         while low < high and bars[low].time < start:
             low += 1
         while high > low and bars[high - 1].time > end:
             high -= 1
         return bars if (low, high) == (0, len(bars)) else bars[low:high]
+
+    def _generated(self, frame: Frame, start: int, end: int) -> Iterator[Bar]:
+        """Bars of the past that the candles of a range are made of."""
+        return self._intraday(frame, start, end) if frame.is_intraday else self._days(start, end + frame.reach)
+
+    def _happened(self, frame: Frame, start: int, end: int) -> list[Bar]:
+        """Bars of the present that the candles of a range are made of."""
+        end += frame.reach
+        if frame.count % 60 == 0 or not frame.is_intraday:
+            return self._live.minutes(start - start % 60, end, self._until_us)
+        kept = max(start, self._live.complete_from, (last_kept_day(self._until_us) + 1) * _DAY_SECONDS)
+        trades = self._live.between(kept * SECOND, min((end + 1) * SECOND, self._until_us + 1))
+        return [_bar(trade) for trade in trades]
 
     def _days(self, start: int, end: int) -> Iterator[Bar]:
         if self._past is None:
@@ -209,8 +223,3 @@ class Candles:
 def last_kept_day(now_us: int) -> int:
     """The last day whose single trades are no longer kept."""
     return now_us // DAY - TRADES_KEPT_DAYS - 1
-
-
-def _chain(past: Iterable[Bar], live: Iterable[Bar]) -> Iterator[Bar]:
-    yield from past
-    yield from live

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import reduce
 from random import Random
-from typing import NamedTuple
 
 from alor_async.sandbox.core.book import Book, BookOrder
 from alor_async.sandbox.core.candles import Candles, Frame, Unit
-from alor_async.sandbox.core.clock import DAY, MINUTE, SECOND, to_datetime
+from alor_async.sandbox.core.clock import DAY, SECOND, to_datetime
 from alor_async.sandbox.core.entities import BookLevel, BookSnapshot, Instrument, MarketTrade, Quote
 from alor_async.sandbox.core.enums import Side
-from alor_async.sandbox.core.history import Bar, History, Print, bar_of, merge, session_day, session_open_us
+from alor_async.sandbox.core.history import Bar, History, Print, merge, session_day, session_open_us
+from alor_async.sandbox.core.prints import Prints
 from alor_async.sandbox.core.terms import MICROS, Terms, ratio, to_money
+from alor_async.sandbox.core.tops import Top, Tops
 
-DELAY_US = 15 * MINUTE
 BOOK_LEVELS = 60
 TRADING = 17
 TRADING_TEXT = "нормальный период торгов"
 
 _DAILY = Frame(Unit.DAYS, 1)
-
-
-class Top(NamedTuple):
-    """The best prices (ticks) and sizes (lots) of a book since a moment."""
-
-    since_us: int
-    bid: int | None
-    ask: int | None
-    bid_lots: int
-    ask_lots: int
-    total_bid: int
-    total_ask: int
 
 
 class InstrumentMarket:
@@ -48,18 +36,23 @@ class InstrumentMarket:
         book_revision: Grows with every change of the visible book: prices, lots, and so `snapshot` and `top`.
         trade_revision: Grows with every trade: last price, candles, the session's figures.
         status_revision: Grows with every change of the trading status, `instrument` but for its price limits.
+        gathered: How often the crowd has been gathered around a price, or sent away, at one stroke.
     """
 
     __slots__ = (
+        "_before_opening",
+        "_book_us",
         "_closes",
         "_crowd_number",
         "_rng",
+        "_session",
         "_tops",
         "_trading_status",
         "_trading_status_info",
         "board",
         "book",
         "book_revision",
+        "gathered",
         "live",
         "opened_us",
         "past",
@@ -77,16 +70,18 @@ class InstrumentMarket:
         self.opened_us = opened_us
         self.reference = past.last_print(opened_us)
         self.book = Book()
-        self.live: list[Print] = []
+        self.live = Prints()
         self._rng = Random(f"{seed}:{terms.spec.exchange}:{terms.spec.symbol}:{board}:book")
         self._crowd_number = 0
         self._closes: dict[int, int] = {}
-        self._tops: deque[Top] = deque()
+        self._session: Bar | None = None
+        self._before_opening: tuple[int, Bar | None] | None = None
         self._trading_status, self._trading_status_info = TRADING, TRADING_TEXT
-        self.book_revision = self.trade_revision = self.status_revision = 0
+        self.book_revision = self.trade_revision = self.status_revision = self.gathered = 0
+        self._book_us = opened_us
         if self.past is not None:
             self.seed_book(self.reference.ticks, self.reference.sign)
-        self.note_top(0)
+        self._tops = Tops(self.book.top())
 
     # -- what changed
 
@@ -121,6 +116,15 @@ class InstrumentMarket:
 
     def record(self, trade: Print) -> None:
         """Put a trade on the tape."""
+        day = session_day(trade.time_us)
+        ticks, session = trade.ticks, self._session
+        if session is None or session.time != day:
+            self._closes[day] = self.previous_close(day)
+            self._session = Bar(day, ticks, ticks, ticks, ticks, trade.lots)
+        else:
+            _, opened, high, low, _, lots = session
+            high, low = max(high, ticks), min(low, ticks)
+            self._session = Bar(day, opened, high, low, ticks, lots + trade.lots)
         self.live.append(trade)
         self.trade_revision += 1
 
@@ -129,10 +133,10 @@ class InstrumentMarket:
     def last(self, until_us: int | None = None) -> Print:
         """The last trade, or the last one up to a moment."""
         if until_us is None:
-            return self.live[-1] if self.live else self.reference
-        index = bisect_right(self.live, until_us, key=lambda trade: trade.time_us)
-        if index:
-            return self.live[index - 1]
+            return self.live.last or self.reference
+        found = self.live.until(until_us)
+        if found is not None:
+            return found
         if until_us >= self.opened_us or self.past is None:
             return self.reference
         return self.past.last_print(until_us)
@@ -163,6 +167,7 @@ class InstrumentMarket:
 
     def clear_crowd(self) -> None:
         """Take the crowd's orders out of the book."""
+        self.gathered += 1
         for side in Side:
             for order in [order for order in self.book.orders(side) if order.number < 0]:
                 self.book.remove(order)
@@ -172,6 +177,7 @@ class InstrumentMarket:
 
         The crowd never crosses what clients have resting.
         """
+        self.gathered += 1
         low, high = self.limits(max(self.opened_us, self.last().time_us))
         spread = 1 + int(self._rng.random() * 3)
         best = {Side.BUY: last if sign < 0 else last - spread, Side.SELL: last if sign > 0 else last + spread}
@@ -193,12 +199,12 @@ class InstrumentMarket:
         return Candles(self.past, self.live, self.opened_us, until_us)
 
     def session_prints(self, now_us: int) -> list[Print]:
-        """Every trade of the current session up to now, oldest first."""
+        """The trades of the current session up to now, oldest first; of very many, the last (`prints.MOST_KEPT`)."""
         day = session_day(now_us)
         prints: list[Print] = []
         if self.past is not None and day * DAY < self.opened_us:
             prints = self.past.prints(day, min(self.opened_us, now_us))
-        return prints + self.live[bisect_left(self.live, session_open_us(day), key=lambda trade: trade.time_us) :]
+        return prints + self.live.between(session_open_us(day), now_us + 1)
 
     def prints_between(self, day: int, start_us: int, end_us: int) -> list[Print]:
         """The trades of one UTC day in `[start_us, end_us)`."""
@@ -206,7 +212,7 @@ class InstrumentMarket:
         if self.past is not None:
             past = self.past.prints(day, min(self.opened_us, end_us), start_us)
         low, high = max(start_us, day * DAY), min(end_us, (day + 1) * DAY)
-        return past + [trade for trade in self.live if low <= trade.time_us < high]
+        return past + self.live.between(low, high)
 
     def whole_day_count(self, day: int) -> int | None:
         """How many trades a day before the opening had, without making them; `None` for later days."""
@@ -241,25 +247,12 @@ class InstrumentMarket:
     def note_top(self, now_us: int) -> None:
         """The visible book may have changed: remember its best prices for those who see the market late."""
         self.book_revision += 1
-        best = self.book.top()
-        if self._tops:
-            newest = self._tops[-1]
-            if newest[1:] == best:
-                return
-            if newest.since_us == now_us:
-                self._tops.pop()
-        self._tops.append(Top(now_us, *best))
-        while len(self._tops) > 1 and self._tops[1].since_us <= now_us - DELAY_US:
-            self._tops.popleft()
+        self._book_us = now_us
+        self._tops.note(now_us, self.book.top())
 
     def top(self, until_us: int) -> Top:
         """The best prices at a moment of the last quarter of an hour."""
-        found = self._tops[0]
-        for top in self._tops:
-            if top.since_us > until_us:
-                break
-            found = top
-        return found
+        return self._tops.at(until_us)
 
     def snapshot(self, depth: int, now_us: int) -> BookSnapshot:
         """The best levels of both sides."""
@@ -269,21 +262,27 @@ class InstrumentMarket:
         def side(which: Side) -> tuple[BookLevel, ...]:
             return tuple(BookLevel(price(ticks), lots, bond_yield) for ticks, lots in self.book.levels(which, depth))
 
-        changed_us = max(self._tops[-1].since_us, self.opened_us)
-        return BookSnapshot(side(Side.BUY), side(Side.SELL), min(changed_us, now_us) // 1_000)
+        return BookSnapshot(side(Side.BUY), side(Side.SELL), min(self._book_us, now_us) // 1_000)
 
     def _session_bar(self, until_us: int) -> Bar | None:
         """The session as one bar."""
         day = session_day(until_us)
-        opened = session_open_us(day)
-        whole: Bar | None = None
-        if self.past is not None:
-            whole = self.past.day(day, min(self.opened_us, until_us + 1))
-        live = [trade for trade in self.live if opened <= trade.time_us <= until_us]
-        if not live:
-            return whole
-        today = bar_of(day, live)
-        return today if whole is None else merge(whole, today)
+        parts = [self._past_session(day, until_us)]
+        if self.live.last is not None and self.live.last.time_us <= until_us:
+            parts.append(self._session if self._session is not None and self._session.time == day else None)
+        else:
+            parts += self.live.minutes(session_open_us(day) // SECOND, until_us // SECOND, until_us)
+        return _joined(part for part in parts if part is not None)
+
+    def _past_session(self, day: int, until_us: int) -> Bar | None:
+        """What is generated of a session; computed once for the session in which the market opened."""
+        if self.past is None or day * DAY > self.opened_us:
+            return None
+        if until_us < self.opened_us:
+            return self.past.day(day, until_us + 1)
+        if self._before_opening is None or self._before_opening[0] != day:
+            self._before_opening = day, self.past.day(day, self.opened_us)
+        return self._before_opening[1]
 
     def quote(self, until_us: int) -> Quote:
         """The quotes as they stood at a moment."""
@@ -337,3 +336,9 @@ class InstrumentMarket:
             trading_status=self._trading_status,
             trading_status_info=self._trading_status_info,
         )
+
+
+def _joined(bars: Iterable[Bar]) -> Bar | None:
+    """Bars in order as one, `None` when there are none."""
+    parts = list(bars)
+    return reduce(merge, parts) if parts else None

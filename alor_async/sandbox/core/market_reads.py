@@ -18,9 +18,10 @@ from alor_async.sandbox.core.entities import (
     RiskRatePage,
 )
 from alor_async.sandbox.core.enums import Market, Side
-from alor_async.sandbox.core.market import DELAY_US, InstrumentMarket
+from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.queries import candle_page, session_trades, trade_history
 from alor_async.sandbox.core.timeline import Timeline
+from alor_async.sandbox.core.tops import DELAY_US
 
 
 class MarketReads:

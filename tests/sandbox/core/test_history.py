@@ -13,6 +13,7 @@ from alor_async.sandbox.core.clock import DAY, to_us
 from alor_async.sandbox.core.entities import CandlePage
 from alor_async.sandbox.core.exchange import Exchange, InvalidQuery
 from alor_async.sandbox.core.history import Bar, History, day_number, split
+from alor_async.sandbox.core.prints import Prints
 from alor_async.sandbox.core.terms import Terms
 from tests.sandbox.core.support import QUIET, STOCKS, WEDNESDAY_NOON, HandClock, Side, limit, market, place
 
@@ -27,7 +28,7 @@ def seconds(*parts: int) -> int:
 
 def past(symbol: str = "SBER", seed: int = 42) -> Candles:
     now = to_us(WEDNESDAY_NOON)
-    return Candles(History(Terms(SPECS[symbol]), seed), [], now, now)
+    return Candles(History(Terms(SPECS[symbol]), seed), Prints(), now, now)
 
 
 def bars(candles: Candles, frame: str, start: int, end: int = FAR_FUTURE) -> list[Bar]:

@@ -57,10 +57,10 @@ def sandbox(
 
     Prints its addresses, a refresh token and the portfolios, and runs until Ctrl-C or SIGTERM.
     """
-    from alor_async.cli.serving import serve
+    from alor_async.cli.serving import ends, serve
 
     try:
-        serve(port=port, oauth_port=oauth_port, seed=seed, speed=speed, as_json=as_json)
+        serve(ends(), port=port, oauth_port=oauth_port, seed=seed, speed=speed, as_json=as_json)
     except ConfigError as wrong:
         raise typer.BadParameter(str(wrong)) from wrong
     except OSError as failure:

@@ -39,23 +39,28 @@ asyncio.run(main())
 """
 
 
-def serve(*, port: int, oauth_port: int, seed: int, speed: float, as_json: bool) -> None:
-    """Run a sandbox until SIGINT or SIGTERM.
+def ends() -> queue.SimpleQueue[int]:
+    """What fills when SIGINT or SIGTERM comes, from now on; such a queue may be filled from within a signal handler."""
+    came: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: came.put(number))
+    return came
+
+
+def serve(end: queue.SimpleQueue[int], *, port: int, oauth_port: int, seed: int, speed: float, as_json: bool) -> None:
+    """Run a sandbox until there is something in `end`.
 
     Raises:
         ConfigError: An argument is wrong.
         OSError: A port is taken.
     """
-    stopped: queue.SimpleQueue[int] = queue.SimpleQueue()  # may be filled from within a signal handler
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: stopped.put(number))
     with Sandbox(seed, time=_time(speed), port=port, oauth_port=oauth_port) as sandbox:
         if as_json:
             sys.stdout.write(_as_json(sandbox, seed) + "\n")
         else:
             _introduce(sandbox, seed, speed)
         sys.stdout.flush()
-        _wait(stopped)
+        _wait(end)
 
 
 def _time(speed: float) -> Time:
@@ -64,10 +69,10 @@ def _time(speed: float) -> Time:
     return fast(speed) if speed else "stepped"
 
 
-def _wait(stopped: queue.SimpleQueue[int]) -> None:
+def _wait(end: queue.SimpleQueue[int]) -> None:
     while True:
         try:
-            stopped.get(timeout=_LOOK_EVERY)
+            end.get(timeout=_LOOK_EVERY)
         except queue.Empty:
             continue
         return

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from alor_async.sandbox.core.entities import OwnTrade, PortfolioInfo
 from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.core.terms import MICROS, Terms, round_to_kopeck
+
+if TYPE_CHECKING:
+    from alor_async.sandbox.core.orders import Fill
 
 CURRENCY = "RUB"
 COMMISSION_PER_MILLION = 500
@@ -22,7 +26,7 @@ MINIMAL_MARGIN_SHARE = 2
 
 def commission(terms: Terms, ticks: int, units: int) -> int:
     """What the broker takes for a trade: 0.05 % of its value, or a rouble a contract; micros."""
-    if terms.spec.is_derivative:
+    if terms.is_derivative:
         return CONTRACT_FEE_MICROS * units
     return round_to_kopeck(terms.value(ticks, units) * COMMISSION_PER_MILLION // 1_000_000)
 
@@ -60,12 +64,12 @@ class Holding:
         self.units = after
         self.paid_today += value
         self.unsettled += units if self.terms.spec.settle_days else 0
-        if self.terms.spec.is_derivative:
+        if self.terms.is_derivative:
             self.variation -= value
 
     def gain(self, ticks: int) -> int:
         """Variation margin since the last clearing, at a price; 0 for what is paid at once."""
-        return self.variation + self.terms.value(ticks, self.units) if self.terms.spec.is_derivative else 0
+        return self.variation + self.terms.value(ticks, self.units) if self.terms.is_derivative else 0
 
     def profit_today(self, ticks: int, close: int) -> int:
         """Profit since the session opened, at a price."""
@@ -77,6 +81,61 @@ class Holding:
         return not (self.units or self.open_units or self.paid_today)
 
 
+class Promised:
+    """Working orders to one side of an instrument, summed up as they come and go.
+
+    Attributes:
+        units: Units of all of them that are not filled yet.
+    """
+
+    __slots__ = ("_at", "_ticks", "units")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.units = 0
+        self._ticks = 0
+        self._at: dict[int, int] = {}
+
+    def change(self, ticks: int, units: int) -> None:
+        """Count more units at a price, or fewer."""
+        self.units += units
+        self._ticks += ticks * units
+        at = self._at.get(ticks, 0) + units
+        if at:
+            self._at[ticks] = at
+        else:
+            del self._at[ticks]
+
+    def value(self, terms: Terms) -> int:
+        """Money that changes hands when all are filled; micros."""
+        return self._ticks * terms.tick_micros + self.units * terms.accrued_micros
+
+    def value_from(self, terms: Terms, ticks: int) -> int:
+        """The same with no price below `ticks`."""
+        missing = sum((ticks - at) * units for at, units in self._at.items() if at < ticks)
+        return self.value(terms) + missing * terms.tick_micros
+
+    def fees(self, terms: Terms) -> int:
+        """What the broker takes when all are filled; micros."""
+        return sum(commission(terms, ticks, units) for ticks, units in self._at.items())
+
+
+class Exposure:
+    """What the working orders of an account may still buy and sell of one instrument."""
+
+    __slots__ = ("bought", "sold", "terms")
+
+    def __init__(self, terms: Terms) -> None:
+        """Start with no orders."""
+        self.terms = terms
+        self.bought = Promised()
+        self.sold = Promised()
+
+    def of(self, side: Side) -> Promised:
+        """One side of it."""
+        return self.bought if side is Side.BUY else self.sold
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     """The cash and the holdings of one portfolio; money is micros of roubles.
@@ -84,7 +143,8 @@ class Account:
     Attributes:
         unsettled_cash: Money of this session's trades that settles tomorrow.
         fees: Commission of this session.
-        trades: Own trades of this session; `past_trades` those of earlier ones.
+        exposures: What working orders may still trade, by symbol.
+        fills: Own trades of this session; `past_trades` are those of earlier ones.
     """
 
     info: PortfolioInfo
@@ -93,8 +153,21 @@ class Account:
     unsettled_cash: int = 0
     fees: int = 0
     holdings: dict[str, Holding] = field(default_factory=dict[str, Holding])
-    trades: list[OwnTrade] = field(default_factory=list[OwnTrade])
+    exposures: dict[str, Exposure] = field(default_factory=dict[str, Exposure])
+    fills: list[Fill] = field(default_factory=list["Fill"])
     past_trades: list[OwnTrade] = field(default_factory=list[OwnTrade])
+
+    @property
+    def trades(self) -> list[OwnTrade]:
+        """Own trades of this session as the outside sees them, oldest first."""
+        return [fill.view() for fill in self.fills]
+
+    def promise(self, terms: Terms, side: Side, ticks: int, units: int) -> None:
+        """Count what a working order may still trade; `units` are negative for what it no longer may."""
+        exposure = self.exposures.get(terms.spec.symbol)
+        if exposure is None:
+            exposure = self.exposures[terms.spec.symbol] = Exposure(terms)
+        exposure.of(side).change(ticks, units)
 
     def holding(self, terms: Terms) -> Holding:
         """The holding of an instrument, an empty one when there was none."""
@@ -111,7 +184,7 @@ class Account:
     def trade(self, terms: Terms, side: Side, ticks: int, units: int) -> None:
         """Move the units and the money of one side of a trade."""
         self.holding(terms).change(ticks, units * side.sign)
-        if not terms.spec.is_derivative:
+        if not terms.is_derivative:
             money = terms.full_value(ticks, units) * side.sign
             self.cash -= money
             self.unsettled_cash -= money if terms.spec.settle_days else 0
@@ -171,7 +244,7 @@ class Ledger:
             account.open_cash = account.cash
             account.fees = 0
             account.past_trades += account.trades
-            account.trades = []
+            account.fills = []
 
     def check(self) -> list[str]:
         """What is not conserved, in words."""

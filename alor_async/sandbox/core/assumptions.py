@@ -20,6 +20,7 @@ class Assumptions:
         replace_refused: What a refused replacement leaves behind: the old order as it was, or nothing.
         passive_crossing: What becomes of a `bookorcancel` order that would trade at once.
         market_on_empty_book: Whether a market order that finds nobody is refused at the door, or accepted and cancelled.
+        self_trade: Whether an account's orders trade with each other, or an order is cancelled that would meet its own.
         stop_already_met: Whether a stop whose condition holds when it is placed fires at once or at the next trade.
         group_execution: When a member of a group counts as executed: wholly filled, or with its first fill.
         candle_range_end: Whether a range of candles includes the one that opens at `to`.
@@ -51,6 +52,7 @@ class Assumptions:
     replace_refused: Literal["untouched", "gone"] = "untouched"
     passive_crossing: Literal["canceled", "rejected"] = "canceled"
     market_on_empty_book: Literal["refused", "canceled"] = "refused"
+    self_trade: Literal["trades", "canceled"] = "trades"
     stop_already_met: Literal["next_trade", "at_once"] = "next_trade"
     group_execution: Literal["whole", "first_fill"] = "whole"
     candle_range_end: Literal["included", "excluded"] = "included"

@@ -62,8 +62,8 @@ class Broker:
         self._timeline = timeline
         self._feed = feed
         self._assumptions = assumptions
-        self.risk = Risk(lambda terms: directory.market(terms).last().ticks)
-        self.matching = Matching(ledger, journal, timeline, feed, seed=seed)
+        self.risk = Risk(directory.market)
+        self.matching = Matching(ledger, journal, timeline, feed, seed=seed, assumptions=assumptions)
         self.stops = Stops(self._enter, journal, timeline, feed)
         self.groups = Groups(self.matching, self.stops, journal, timeline, seed=seed)
         timeline.settle = self.react
@@ -94,8 +94,13 @@ class Broker:
             return refused
         ticks = ticket.market.price_for(ticket.side) if ticket.ticks is None else ticket.ticks
         intended = Intended(ticket.terms, ticket.side, ticks, ticket.lots * ticket.terms.lot)
-        working = [order for order in self.matching.working_of(ticket.account) if order is not instead_of]
-        refused = self.risk.refusal(ticket.account, intended, working, allow_margin=ticket.allow_margin)
+        refused = self.risk.refusal(
+            ticket.account,
+            intended,
+            ticket.account.exposures,
+            allow_margin=ticket.allow_margin,
+            instead_of=instead_of,
+        )
         if refused is not None:
             return refused
         if instead_of is not None:

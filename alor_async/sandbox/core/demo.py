@@ -11,8 +11,8 @@ from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.entities import PortfolioInfo
 from alor_async.sandbox.core.enums import ClientType, Market, Side, TimeInForce
 from alor_async.sandbox.core.history import FIRST_MINUTE, is_weekday, session_day
-from alor_async.sandbox.core.matching import FIRST_DERIVATIVE_ORDER, FIRST_ORDER, own_trade
-from alor_async.sandbox.core.orders import Ticket
+from alor_async.sandbox.core.matching import FIRST_DERIVATIVE_ORDER, FIRST_ORDER
+from alor_async.sandbox.core.orders import Fill, Ticket
 from alor_async.sandbox.core.terms import Terms, to_micros
 
 LOGIN = "P039004"
@@ -112,7 +112,7 @@ def _live_through(
     first = FIRST_DERIVATIVE_ORDER if terms.spec.is_derivative else FIRST_ORDER
     units = trade.lots * terms.lot
     fee = commission(terms, trade.ticks, units)
-    account.past_trades.append(own_trade(ticket, first - deal.sessions_ago * 100_000 + number * 7, trade, fee))
+    account.past_trades.append(Fill(ticket, first - deal.sessions_ago * 100_000 + number * 7, trade, fee).view())
     close = market.previous_close(session_day(opened_us))
     for owner, sign in ((account, side.sign), (crowd, -side.sign)):
         holding = owner.holding(terms)

@@ -8,17 +8,12 @@ from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.entities import OrderEstimate
 from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.errors import InvalidQuery
-from alor_async.sandbox.core.orders import LiveOrder
-from alor_async.sandbox.core.risk import Risk
+from alor_async.sandbox.core.risk import NO_ORDERS, Risk
 from alor_async.sandbox.core.terms import to_kopecks
 
 
-def estimate(
-    request: EstimateOrder, account: Account, directory: Directory, risk: Risk, working: list[LiveOrder]
-) -> OrderEstimate:
-    """Work out how much could be traded and what it would cost.
-
-    `working` are the account's orders, which count when the request includes them.
+def estimate(request: EstimateOrder, account: Account, directory: Directory, risk: Risk) -> OrderEstimate:
+    """Work out how much could be traded and what it would cost. Working orders count when the request includes them.
 
     Raises:
         InvalidQuery: Not exactly one of `lots` and `budget`, or a number that makes no sense.
@@ -26,7 +21,7 @@ def estimate(
     """
     market = directory.market(directory.find(request.exchange, request.symbol), request.board)
     terms, spec = market.terms, market.terms.spec
-    orders = working if request.include_limit_orders else []
+    orders = account.exposures if request.include_limit_orders else NO_ORDERS
     ticks = {side: market.price_for(side) for side in Side}
     if request.price is not None:
         given = terms.ticks(request.price)

@@ -346,8 +346,7 @@ class Exchange(MarketReads):
             InvalidQuery: Neither or both of `lots` and `budget`, a price off its step, and the like.
         """
         account = self._account(request.portfolio)
-        working = self._broker.matching.working_of(account)
-        return estimate(request, account, self._directory, self._broker.risk, working)
+        return estimate(request, account, self._directory, self._broker.risk)
 
     # -- order groups
 

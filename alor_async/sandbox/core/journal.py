@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TypeAlias, cast
+from types import FunctionType, MethodType, NoneType, UnionType
+from typing import Any, TypeAlias, cast, get_args, get_type_hints
 from uuid import UUID
 
 Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
@@ -30,29 +31,43 @@ class Entry:
         return json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-class Journal:
-    """Append-only: entries are never changed, removed or reordered."""
+_SCALARS = (int, str, Decimal, UUID, datetime, Enum, NoneType, FunctionType, MethodType)
+_KEPT: dict[type[object], bool] = {}
 
-    __slots__ = ("_entries", "_folded")
+Recorded: TypeAlias = "tuple[int, str, dict[str, object]]"
+
+
+class Journal:
+    """Append-only: entries are never changed, removed or reordered.
+
+    Most entries are never read, so a record keeps what cannot change as it is, and an entry is made plain when somebody
+    reads it.
+    """
+
+    __slots__ = ("_folded", "_records")
 
     def __init__(self) -> None:
         """Start empty."""
-        self._entries: list[Entry] = []
+        self._records: list[Recorded] = []
         self._folded = hashlib.sha256()
 
     def __len__(self) -> int:
         """How many entries there are."""
-        return len(self._entries)
+        return len(self._records)
 
     def __iter__(self) -> Iterator[Entry]:
-        """Every entry, oldest first; a copy, so that recording goes on meanwhile."""
-        return iter(tuple(self._entries))
+        """Every entry so far, oldest first; recording goes on meanwhile."""
+        return map(_entry, range(1, len(self._records) + 1), self._records)
 
-    def record(self, time_us: int, kind: str, **details: object) -> Entry:
-        """Write down one thing; the values are made plain at once, so that later changes do not reach the record."""
-        entry = Entry(len(self._entries) + 1, time_us, kind, {name: _plain(value) for name, value in details.items()})
-        self._entries.append(entry)
-        return entry
+    def record(self, time_us: int, kind: str, **details: object) -> None:
+        """Write down one thing; later changes of the values do not reach the record.
+
+        A detail that is a function is called when the entry is read: it must answer the same for ever.
+        """
+        for name, value in details.items():
+            if not _never_changes(type(value)):
+                details[name] = _plain(value)
+        self._records.append((time_us, kind, details))
 
     def fold(self, *values: int | str) -> None:
         """Let the digest know of something that happens too often to be kept."""
@@ -60,25 +75,59 @@ class Journal:
 
     def since(self, number: int) -> tuple[Entry, ...]:
         """The entries after entry `number`."""
-        return tuple(self._entries[number:])
+        return tuple(map(_entry, range(number + 1, len(self._records) + 1), self._records[number:]))
 
     def of(self, *kinds: str) -> tuple[Entry, ...]:
         """The entries of some kinds."""
-        return tuple(entry for entry in self._entries if entry.kind in kinds)
+        return tuple(
+            _entry(number, record) for number, record in enumerate(self._records, start=1) if record[1] in kinds
+        )
 
     def to_lines(self) -> str:
         """The whole journal as JSON lines."""
-        return "".join(entry.to_json() + "\n" for entry in self._entries)
+        return "".join(entry.to_json() + "\n" for entry in self)
 
     def digest(self) -> str:
         """A hash of the whole journal, with what was folded into it: two runs are the same exactly when it is."""
-        whole = hashlib.sha256(self.to_lines().encode())
+        whole = hashlib.sha256()
+        for entry in self:
+            whole.update(entry.to_json().encode() + b"\n")
         whole.update(self._folded.digest())
         return whole.hexdigest()
 
 
+def _entry(number: int, record: Recorded) -> Entry:
+    """The entry that a record stands for."""
+    time_us, kind, details = record
+    return Entry(number, time_us, kind, {name: _plain(value) for name, value in details.items()})
+
+
+def _never_changes(kind: type[object]) -> bool:
+    """Whether a record may keep a value of this type as it is: a scalar, a function, or a frozen record of scalars."""
+    known = _KEPT.get(kind)
+    if known is None:
+        known = _KEPT[kind] = issubclass(kind, _SCALARS) or _is_frozen_record(kind)
+    return known
+
+
+def _is_frozen_record(kind: Any) -> bool:
+    if not is_dataclass(kind) or not cast("Any", kind).__dataclass_params__.frozen:
+        return False
+    hints = get_type_hints(kind)
+    return all(_never_changes_as(hints[item.name]) for item in fields(kind))
+
+
+def _never_changes_as(hint: object) -> bool:
+    """The same for a declared type, which may be a choice of several."""
+    if isinstance(hint, type) and not get_args(hint):
+        return _never_changes(hint)
+    return isinstance(hint, UnionType) and all(_never_changes_as(choice) for choice in get_args(hint))
+
+
 def _plain(value: object) -> Plain:
     """The JSON-able form of a value of the core."""
+    if isinstance(value, (FunctionType, MethodType)):
+        return _plain(value())
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Enum):

@@ -1,4 +1,4 @@
-"""The life of an order: accepted, filled in parts or whole, cancelled, expired.
+"""The life of an order: accepted, filled in parts or whole, cancelled, rejected, expired.
 
 Matching itself is the book's; here its trades become fills, money, own trades, market trades and journal entries. What
 others must react to (stops, groups) is queued in `prints` and `ended` and looked at when the command is done, so that
@@ -9,27 +9,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from itertools import chain, count, repeat
 from random import Random
 
 from alor_async.sandbox.core.accounts import Account, Ledger, commission
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.book import BookOrder, Take
-from alor_async.sandbox.core.clock import DAY, SECOND, day_of, to_datetime, to_us
-from alor_async.sandbox.core.entities import OwnTrade
+from alor_async.sandbox.core.clock import DAY, SECOND, day_of, to_us
 from alor_async.sandbox.core.enums import OrderStatus, Side, TimeInForce
 from alor_async.sandbox.core.feed import Feed
-from alor_async.sandbox.core.history import ID_STRIDE, Print, date_of, first_trade_id, is_weekday
+from alor_async.sandbox.core.history import ID_STRIDE, Print, first_trade_id
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
-from alor_async.sandbox.core.orders import LiveOrder, Ticket
-from alor_async.sandbox.core.terms import Terms, to_money
+from alor_async.sandbox.core.orders import Fill, LiveOrder, Ticket
+from alor_async.sandbox.core.terms import Terms
 from alor_async.sandbox.core.timeline import Timeline
 
 FIRST_ORDER = 55_018_700_000
 FIRST_DERIVATIVE_ORDER = 2_013_842_761_549_300_000
 GOOD_TILL_DAYS = 365
+WOULD_TRADE = "The order is passive only and would trade at once"
 _LAST_MILLISECOND = DAY - 1_000
+_ALL_OR_NOTHING, _AT_ONCE = TimeInForce.FILL_OR_KILL, (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+_ENDED = {status: f"order_{status.value}" for status in OrderStatus}
 
 
 class Matching:
@@ -40,15 +42,26 @@ class Matching:
         ended: Orders that have ended and that nobody has reacted to yet.
     """
 
-    def __init__(self, ledger: Ledger, journal: Journal, timeline: Timeline, feed: Feed, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        journal: Journal,
+        timeline: Timeline,
+        feed: Feed,
+        *,
+        seed: int = 0,
+        assumptions: Assumptions | None = None,
+    ) -> None:
         """Start with no orders."""
-        self._seed = seed
+        self._assumptions = Assumptions() if assumptions is None else assumptions
         self._feed = feed
-        self._ledger = ledger
         self._journal = journal
+        self._ledger = ledger
+        self._seed = seed
         self._timeline = timeline
         self._orders: dict[int, LiveOrder] = {}
-        self._working: dict[str, dict[int, LiveOrder]] = {}
+        self._orders_of: dict[Account, dict[int, LiveOrder]] = {}
+        self._working_of: dict[Account, dict[int, LiveOrder]] = {}
         self._numbers = {False: FIRST_ORDER, True: FIRST_DERIVATIVE_ORDER}
         self._trade_id = first_trade_id(timeline.opened_us // SECOND) + ID_STRIDE
         self.prints: deque[tuple[InstrumentMarket, Print]] = deque()
@@ -58,11 +71,11 @@ class Matching:
 
     def orders_of(self, account: Account) -> list[LiveOrder]:
         """The orders of an account, oldest first."""
-        return [order for order in self._orders.values() if order.ticket.account is account]
+        return list(self._orders_of.get(account, {}).values())
 
     def working_of(self, account: Account) -> list[LiveOrder]:
         """The working orders of an account, oldest first."""
-        return list(self._working.get(account.info.portfolio, {}).values())
+        return list(self._working_of.get(account, {}).values())
 
     def find(self, account: Account, order_id: str) -> LiveOrder | None:
         """An order by its number, if it is the account's."""
@@ -81,9 +94,12 @@ class Matching:
             updated_us=now,
             expires_us=self._expiry(ticket),
         )
+        account = ticket.account
         self._orders[order.number] = order
-        self._working.setdefault(ticket.account.info.portfolio, {})[order.number] = order
-        self._journal.record(now, "order_accepted", order=order.view())
+        self._orders_of.setdefault(account, {})[order.number] = order
+        self._working_of.setdefault(account, {})[order.number] = order
+        account.promise(ticket.terms, ticket.side, order.ticks, order.open_units)
+        self._journal.record(now, "order_accepted", order=order.as_accepted)
         self._tell(order)
         self._meet(order)
         self.note_book(ticket.market)
@@ -93,8 +109,8 @@ class Matching:
 
     def next_number(self, terms: Terms) -> int:
         """A fresh order number; derivatives have longer ones."""
-        self._numbers[terms.spec.is_derivative] += 7
-        return self._numbers[terms.spec.is_derivative]
+        self._numbers[terms.is_derivative] += 7
+        return self._numbers[terms.is_derivative]
 
     def _expiry(self, ticket: Ticket) -> int:
         day = day_of(self._timeline.now_us)
@@ -107,26 +123,47 @@ class Matching:
     def _meet(self, order: LiveOrder) -> None:
         """Let an order take what it may from the book, and rest with what is left if it may."""
         ticket = order.ticket
-        book, kind = ticket.market.book, ticket.time_in_force
-        limit = ticket.ticks
-        passive = kind is TimeInForce.BOOK_OR_CANCEL
-        if passive and limit is not None and book.crosses(ticket.side, limit):
+        book, kind, limit, lots = ticket.market.book, ticket.time_in_force, ticket.ticks, ticket.lots
+        if kind is TimeInForce.BOOK_OR_CANCEL and limit is not None and book.crosses(ticket.side, limit):
+            self._turn_passive_away(order)
+            return
+        allowed = lots if self._assumptions.self_trade == "trades" else self._lots_before_own(ticket)
+        if kind is _ALL_OR_NOTHING and (allowed < lots or book.available(ticket.side, limit, lots) < lots):
             self._end(order, OrderStatus.CANCELED)
             return
-        if kind is TimeInForce.FILL_OR_KILL and book.available(ticket.side, limit, ticket.lots) < ticket.lots:
-            self._end(order, OrderStatus.CANCELED)
-            return
-        for take in book.take(ticket.side, limit, ticket.lots):
+        for take in book.take(ticket.side, limit, allowed):
             self._fill(order, take)
         if not order.left:
             return
-        if limit is None or kind in (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL):
+        if limit is None or kind in _AT_ONCE or allowed < lots:
             self._end(order, OrderStatus.CANCELED)
             return
         order.resting = BookOrder(
-            order.number, ticket.side, limit, order.left, _parts(ticket, order.number, self._seed)
+            order.number, ticket.side, limit, order.left, _visible_parts(ticket, order.number, self._seed)
         )
         book.add(order.resting)
+
+    def _turn_passive_away(self, order: LiveOrder) -> None:
+        """End a passive order that would trade at once."""
+        if self._assumptions.passive_crossing == "rejected":
+            order.reason = WOULD_TRADE
+            self._end(order, OrderStatus.REJECTED)
+        else:
+            self._end(order, OrderStatus.CANCELED)
+
+    def _lots_before_own(self, ticket: Ticket) -> int:
+        """How many of its lots an order may take before it would meet an order of its own account."""
+        ticks, better_levels, this_level, visible_here = 0, 0, 0, 0
+        for resting in ticket.market.book.orders(ticket.side.opposite):
+            if ticket.ticks is not None and (resting.ticks - ticket.ticks) * ticket.side.sign > 0:
+                break
+            if resting.ticks != ticks:
+                ticks, better_levels, this_level, visible_here = resting.ticks, better_levels + this_level, 0, 0
+            if resting.number > 0 and self._orders[resting.number].ticket.account is ticket.account:
+                return min(ticket.lots, better_levels + visible_here)
+            visible_here += resting.visible
+            this_level += resting.remaining  # hidden parts come behind what stands here now
+        return ticket.lots
 
     def cancel(self, order: LiveOrder) -> None:
         """Take a working order out of the book; what it has filled stays."""
@@ -153,17 +190,24 @@ class Matching:
             self.cancel(order)
 
     def _end(self, order: LiveOrder, status: OrderStatus) -> None:
+        account = order.ticket.account
         order.status = status
         order.updated_us = self._timeline.now_us
         order.resting = None
-        del self._working[order.ticket.account.info.portfolio][order.number]
-        self._journal.record(order.updated_us, f"order_{status.value}", order_id=str(order.number), filled=order.filled)
+        del self._working_of[account][order.number]
+        if order.left:
+            account.promise(order.terms, order.side, order.ticks, -order.open_units)
+        details = {} if order.reason is None else {"reason": order.reason}
+        self._journal.record(
+            order.updated_us, _ENDED[status], order_id=str(order.number), filled=order.filled, **details
+        )
         self.ended.append(order)
         self._tell(order)
 
     def forget_ended(self) -> None:
         """Begin a new session: orders that ended in the last one are no longer listed."""
         self._orders = {number: order for number, order in self._orders.items() if order.is_working}
+        self._orders_of = {account: dict(orders) for account, orders in self._working_of.items()}
 
     # -- trades
 
@@ -247,21 +291,22 @@ class Matching:
         units = trade.lots * terms.lot
         fee = commission(terms, trade.ticks, units)
         self._ledger.charge(account, fee)
+        account.promise(terms, order.side, order.ticks, -units)
         order.filled += trade.lots
         order.paid += terms.value(trade.ticks, units)
         order.updated_us = trade.time_us
-        own = own_trade(order.ticket, order.number, trade, fee)
-        account.trades.append(own)
-        self._journal.record(trade.time_us, "fill", trade=own)
+        fill = Fill(order.ticket, order.number, trade, fee)
+        account.fills.append(fill)
+        self._journal.record(trade.time_us, "fill", trade=fill.view)
         if self._feed.listener is not None:
-            self._feed.listener.on_fill(account, own)
+            self._feed.listener.on_fill(account, fill.view())
         if order.left:
             self._tell(order)
         else:
             self._end(order, OrderStatus.FILLED)
 
 
-def _parts(ticket: Ticket, number: int, seed: int) -> Iterator[int] | None:
+def _visible_parts(ticket: Ticket, number: int, seed: int) -> Iterator[int] | None:
     """The visible parts of an iceberg: the first as ordered, the next ones as far from it as its variance lets them be."""
     fixed = ticket.iceberg_fixed
     if not fixed:
@@ -271,42 +316,3 @@ def _parts(ticket: Ticket, number: int, seed: int) -> Iterator[int] | None:
         return repeat(fixed)
     rng = Random(f"{seed}:iceberg:{number}")
     return chain((fixed,), (max(1, fixed - spread + int(rng.random() * (2 * spread + 1))) for _ in count()))
-
-
-def own_trade(ticket: Ticket, order_number: int, trade: Print, fee: int) -> OwnTrade:
-    """One side of a trade as its client sees it."""
-    terms = ticket.terms
-    spec = terms.spec
-    units = trade.lots * terms.lot
-    value = to_money(terms.value(trade.ticks, units))
-    return OwnTrade(
-        trade_id=str(trade.trade_id),
-        order_id=str(order_number),
-        portfolio=ticket.account.info.portfolio,
-        symbol=spec.symbol,
-        short_name=spec.short_name,
-        exchange=spec.exchange,
-        board=ticket.market.board,
-        side=ticket.side,
-        price=terms.price(trade.ticks),
-        units=units,
-        lots=trade.lots,
-        traded_at=to_datetime(trade.time_us),
-        settles_at=_settlement(trade.time_us, spec.settle_days),
-        currency=spec.currency,
-        accrued_interest=to_money(terms.accrued_micros * units),
-        volume=value,
-        value=value,
-        commission=None if spec.is_derivative else to_money(fee),
-        comment=ticket.comment,
-    )
-
-
-def _settlement(time_us: int, days: int) -> datetime:
-    """The end of the day on which a trade settles; weekends do not count."""
-    day = day_of(time_us)
-    while days:
-        day += 1
-        days -= is_weekday(day)
-    date = date_of(day)
-    return datetime(date.year, date.month, date.day, tzinfo=UTC) + timedelta(days=1, seconds=-1)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from alor_async.sandbox.core.accounts import Account
 from alor_async.sandbox.core.book import BookOrder
-from alor_async.sandbox.core.clock import to_datetime
-from alor_async.sandbox.core.entities import Iceberg, Order, StopOrder
+from alor_async.sandbox.core.clock import day_of, to_datetime
+from alor_async.sandbox.core.entities import Iceberg, Order, OwnTrade, StopOrder
 from alor_async.sandbox.core.enums import Condition, OrderStatus, OrderType, Side, TimeInForce
+from alor_async.sandbox.core.history import Print, date_of, is_weekday
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.terms import Terms, to_money
 
 
 @dataclass(slots=True, kw_only=True)
 class Ticket:
-    """A checked wish to trade: what becomes an order. `ticks` is `None` for a market order."""
+    """A checked wish to trade: what becomes an order. `ticks` is `None` for a market order.
+
+    It never changes once it is made; it is not frozen only because freezing makes it four times as dear to make.
+    """
 
     account: Account
     market: InstrumentMarket
@@ -36,7 +41,10 @@ class Ticket:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class LiveOrder:
-    """A client's exchange order. `resting` is its place in the book while it has one; `paid` the money of its fills."""
+    """A client's exchange order. `resting` is its place in the book while it has one; `paid` the money of its fills.
+
+    `reason` says why the exchange rejected it.
+    """
 
     number: int
     ticket: Ticket
@@ -47,6 +55,7 @@ class LiveOrder:
     filled: int = 0
     paid: int = 0
     resting: BookOrder | None = None
+    reason: str | None = None
 
     @property
     def terms(self) -> Terms:
@@ -93,7 +102,19 @@ class LiveOrder:
         return Iceberg(ticket.iceberg_fixed, ticket.iceberg_variance, shown * lot, shown, filled * lot, filled)
 
     def view(self) -> Order:
-        """The order as the outside sees it now."""
+        """The order as the outside sees it now. The reason of an exchange's refusal stands in the comment."""
+        comment = self.ticket.comment if self.reason is None else self.reason
+        return self._view(self.status, self.filled, self.updated_us, comment, self._iceberg())
+
+    def as_accepted(self) -> Order:
+        """The order as it was before it met the book."""
+        ticket = self.ticket
+        iceberg = Iceberg(ticket.iceberg_fixed, ticket.iceberg_variance, 0, 0, 0, 0) if ticket.iceberg_fixed else None
+        return self._view(OrderStatus.WORKING, 0, self.created_us, ticket.comment, iceberg)
+
+    def _view(
+        self, status: OrderStatus, filled: int, updated_us: int, comment: str | None, iceberg: Iceberg | None
+    ) -> Order:
         ticket, terms = self.ticket, self.terms
         spec = terms.spec
         units = ticket.lots * terms.lot
@@ -105,20 +126,74 @@ class LiveOrder:
             board=ticket.market.board,
             order_type=self.order_type,
             side=ticket.side,
-            status=self.status,
+            status=status,
             time_in_force=ticket.time_in_force,
             price=terms.price(self.ticks),
             units=units,
             lots=ticket.lots,
-            filled_units=self.filled * terms.lot,
-            filled_lots=self.filled,
+            filled_units=filled * terms.lot,
+            filled_lots=filled,
             created_at=to_datetime(self.created_us),
-            updated_at=to_datetime(self.updated_us),
+            updated_at=to_datetime(updated_us),
             expires_at=to_datetime(self.expires_us),
             volume=None if ticket.ticks is None else to_money(terms.value(ticket.ticks, units)),
-            comment=ticket.comment,
-            iceberg=self._iceberg(),
+            comment=comment,
+            iceberg=iceberg,
         )
+
+
+@dataclass(slots=True, eq=False)
+class Fill:
+    """One side of a trade: what its client is shown is worked out when somebody looks, and then kept."""
+
+    ticket: Ticket
+    order_number: int
+    trade: Print
+    fee: int
+    _view: OwnTrade | None = None
+
+    def view(self) -> OwnTrade:
+        """The trade as its client sees it."""
+        if self._view is None:
+            self._view = self._own_trade()
+        return self._view
+
+    def _own_trade(self) -> OwnTrade:
+        ticket, trade, terms = self.ticket, self.trade, self.ticket.terms
+        spec = terms.spec
+        units = trade.lots * terms.lot
+        value = to_money(terms.value(trade.ticks, units))
+        return OwnTrade(
+            trade_id=str(trade.trade_id),
+            order_id=str(self.order_number),
+            portfolio=ticket.account.info.portfolio,
+            symbol=spec.symbol,
+            short_name=spec.short_name,
+            exchange=spec.exchange,
+            board=ticket.market.board,
+            side=ticket.side,
+            price=terms.price(trade.ticks),
+            units=units,
+            lots=trade.lots,
+            traded_at=to_datetime(trade.time_us),
+            settles_at=_settlement(trade.time_us, spec.settle_days),
+            currency=spec.currency,
+            accrued_interest=to_money(terms.accrued_micros * units),
+            volume=value,
+            value=value,
+            commission=None if terms.is_derivative else to_money(self.fee),
+            comment=ticket.comment,
+        )
+
+
+def _settlement(time_us: int, days: int) -> datetime:
+    """The end of the day on which a trade settles; weekends do not count."""
+    day = day_of(time_us)
+    while days:
+        day += 1
+        days -= is_weekday(day)
+    date = date_of(day)
+    return datetime(date.year, date.month, date.day, tzinfo=UTC) + timedelta(days=1, seconds=-1)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

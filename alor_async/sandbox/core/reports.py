@@ -74,9 +74,8 @@ class Reports:
 
     def summary(self, account: Account) -> Summary:
         """A portfolio in a few numbers."""
-        working = self._broker.matching.working_of(account)
-        figures = self._broker.risk.figures(account, working)
-        power = to_kopecks(self._broker.risk.buying_power(account, working))
+        figures = self._broker.risk.figures(account, account.exposures)
+        power = to_kopecks(self._broker.risk.buying_power(account, account.exposures))
         profit = self._profit_today(account)
         worth = figures.value + (figures.variation if account.info.market is Market.DERIVATIVES else 0)
         return Summary(
@@ -97,7 +96,7 @@ class Reports:
 
     def risk(self, account: Account) -> PortfolioRisk:
         """Margin of a portfolio."""
-        figures = self._broker.risk.figures(account, self._broker.matching.working_of(account))
+        figures = self._broker.risk.figures(account, account.exposures)
         initial = to_kopecks(figures.margin)
         minimal = to_kopecks(self._broker.risk.minimal_margin(figures.margin))
         value = to_kopecks(figures.value)
@@ -123,7 +122,7 @@ class Reports:
 
     def futures_risk(self, account: Account) -> FuturesRisk:
         """Money of a portfolio on the derivatives market."""
-        figures = self._broker.risk.figures(account, self._broker.matching.working_of(account))
+        figures = self._broker.risk.figures(account, account.exposures)
         amount = to_kopecks(account.cash + account.fees)
         fee, blocked = to_kopecks(account.fees), to_kopecks(figures.blocked)
         variation = to_kopecks(figures.variation)

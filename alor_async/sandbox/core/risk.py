@@ -6,20 +6,24 @@ purchases are filled, or all working sales are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from alor_async.sandbox.core.accounts import MINIMAL_MARGIN_SHARE, Account, commission
+from alor_async.sandbox.core.accounts import MINIMAL_MARGIN_SHARE, Account, Exposure, commission
 from alor_async.sandbox.core.commands import ErrorCode, Rejected
 from alor_async.sandbox.core.enums import ClientType, Market, Side
-from alor_async.sandbox.core.terms import Terms, to_micros
+from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.terms import Terms
 
 MAX_LOTS = 2**31 - 1
 
+Working: TypeAlias = Mapping[str, Exposure]
+NO_ORDERS: Working = {}
 
-class Working(Protocol):
-    """What the check must know of a working order."""
+
+class Counted(Protocol):
+    """What the check must know of a working order that goes."""
 
     @property
     def terms(self) -> Terms:
@@ -33,7 +37,7 @@ class Working(Protocol):
 
     @property
     def ticks(self) -> int:
-        """The limit price."""
+        """The limit price; 0 for a market order."""
         ...
 
     @property
@@ -71,126 +75,148 @@ class Figures:
 
 
 class Risk:
-    """The risk desk: it sees accounts, prices and working orders, and changes nothing."""
+    """The risk desk: it sees accounts, prices and what working orders promise, and changes nothing.
 
-    __slots__ = ("_last",)
+    `working` is `Account.exposures`, or `NO_ORDERS` for what would be if there were none.
+    """
 
-    def __init__(self, last: Callable[[Terms], int]) -> None:
-        """Value everything at the last prices."""
-        self._last = last
+    __slots__ = ("_market_of", "_markets")
 
-    def figures(self, account: Account, working: Iterable[Working] = ()) -> Figures:
-        """Sum up a portfolio."""
+    def __init__(self, market_of: Callable[[Terms], InstrumentMarket]) -> None:
+        """Value everything at the last prices of its market."""
+        self._market_of = market_of
+        self._markets: dict[Terms, InstrumentMarket] = {}
+
+    def _last(self, terms: Terms) -> int:
+        market = self._markets.get(terms)
+        if market is None:
+            market = self._markets[terms] = self._market_of(terms)
+        return market.last().ticks
+
+    # -- figures
+
+    def figures(self, account: Account, working: Working, *, leaving: Counted | None = None) -> Figures:
+        """Sum up a portfolio; `leaving` is a working order that no longer counts."""
+        client = account.info.client_type
         liquid = value = account.cash
-        variation = 0
-        for holding in account.holdings.values():
-            terms = holding.terms
+        variation = margin = blocked = 0
+        for symbol, holding in account.holdings.items():
+            terms, held = holding.terms, holding.units
             last = self._last(terms)
-            if terms.spec.is_derivative:
+            if terms.is_derivative:
                 variation += holding.gain(last)
-                continue
-            worth = terms.full_value(last, holding.units)
-            value += worth
-            liquid += worth if terms.spec.is_marginal and worth > 0 else 0
+            elif held:
+                worth = terms.full_value(last, held)
+                value += worth
+                liquid += worth if terms.spec.is_marginal and worth > 0 else 0
+            demand = _demand(client, terms, last, held) if held else 0
+            exposure = working.get(symbol)
+            margin += demand
+            blocked += demand if exposure is None else _demand(client, terms, last, held, exposure, leaving=leaving)
+        for symbol, exposure in working.items():
+            if symbol not in account.holdings:
+                blocked += _demand(client, exposure.terms, self._last(exposure.terms), 0, exposure, leaving=leaving)
         if account.info.market is not Market.DERIVATIVES:
             value += variation
             liquid += variation
-        orders = list(working)
-        return Figures(liquid, value, self._margin(account, ()), self._margin(account, orders), variation)
+        return Figures(liquid, value, margin, blocked, variation)
 
-    def _margin(self, account: Account, working: Iterable[Working], *, collateral_only: bool = False) -> int:
-        """What the worse outcome of every instrument demands, or of every derivative."""
-        involved = {symbol: holding.terms for symbol, holding in account.holdings.items()}
-        bought: dict[str, list[Working]] = {}
-        sold: dict[str, list[Working]] = {}
-        for order in working:
-            symbol = order.terms.spec.symbol
-            involved[symbol] = order.terms
-            (bought if order.side is Side.BUY else sold).setdefault(symbol, []).append(order)
-        return sum(
-            self._demand(account, terms, bought.get(symbol, []), sold.get(symbol, []))
-            for symbol, terms in involved.items()
-            if terms.spec.is_derivative or not collateral_only
+    def buying_power(self, account: Account, working: Working, *, leaving: Counted | None = None) -> int:
+        """Money that is free without borrowing: neither promised to purchases nor collateral of derivatives."""
+        free = account.cash
+        for exposure in working.values():
+            if not exposure.terms.is_derivative:
+                free -= exposure.bought.value(exposure.terms) + exposure.bought.fees(exposure.terms)
+        if leaving is not None and leaving.side is Side.BUY and not leaving.terms.is_derivative:
+            free += _cost(leaving.terms, leaving.ticks, leaving.open_units)
+        involved = {holding.terms for holding in account.holdings.values()}
+        involved |= {exposure.terms for exposure in working.values()}
+        return free - sum(
+            self._demand_of(account, terms, working, leaving=leaving) for terms in involved if terms.is_derivative
         )
 
-    def _demand(self, account: Account, terms: Terms, bought: list[Working], sold: list[Working]) -> int:
-        held = account.units(terms)
-        last = self._last(terms)
-        spec = terms.spec
-        if spec.collateral is not None:
-            base = spec.collateral[account.info.client_type]
-            long = held + sum(order.open_units for order in bought)
-            short = sum(order.open_units for order in sold) - held
-            return max(0, long * to_micros(base.long), short * to_micros(base.short))
-        worth = terms.full_value(last, held)
-        long = worth + sum(terms.full_value(order.ticks, order.open_units) for order in bought)
-        short = sum(terms.full_value(max(order.ticks, last), order.open_units) for order in sold) - worth
-        up, down = int(spec.rate_up * 100), int(spec.rate_down * 100)
-        return max(0, long * down // 10_000, short * up // 10_000)
+    def _demand_of(
+        self,
+        account: Account,
+        terms: Terms,
+        working: Working,
+        *,
+        leaving: Counted | None = None,
+        coming: Intended | None = None,
+    ) -> int:
+        """What one instrument of an account demands."""
+        exposure = working.get(terms.spec.symbol)
+        client, held = account.info.client_type, account.units(terms)
+        return _demand(client, terms, self._last(terms), held, exposure, leaving=leaving, coming=coming)
 
-    def buying_power(self, account: Account, working: Iterable[Working]) -> int:
-        """Money that is free without borrowing: neither promised to purchases nor collateral of derivatives."""
-        orders = list(working)
-        free = account.cash - self._margin(account, orders, collateral_only=True)
-        for order in orders:
-            if order.side is Side.BUY and not order.terms.spec.is_derivative:
-                free -= order.terms.full_value(order.ticks, order.open_units)
-                free -= commission(order.terms, order.ticks, order.open_units)
-        return free
+    # -- the check of an order
 
     def refusal(
-        self, account: Account, order: Intended, working: Iterable[Working], *, allow_margin: bool
+        self,
+        account: Account,
+        order: Intended,
+        working: Working,
+        *,
+        allow_margin: bool,
+        instead_of: Counted | None = None,
     ) -> Rejected | None:
-        """Why an order may not be placed beside the working ones, `None` when it may."""
-        others = list(working)
-        spec = order.terms.spec
-        if order.side is Side.SELL and not spec.is_short_sell_possible:
-            promised = sum(item.open_units for item in others if item.terms is order.terms and item.side is Side.SELL)
-            if account.units(order.terms) < promised + order.open_units:
+        """Why an order may not be placed beside the working ones, `None` when it may.
+
+        `instead_of` is a working order that goes when this one comes.
+        """
+        terms = order.terms
+        if order.side is Side.SELL and not terms.spec.is_short_sell_possible:
+            promised = _promised(working, terms, Side.SELL) - _units(instead_of, terms, Side.SELL)
+            if account.units(terms) < promised + order.open_units:
                 return Rejected(ErrorCode.INSTRUMENT_CANT_BE_SHORT_SELLED, "Instrument can't be short-selled")
-        before = self.figures(account, others)
-        demanded = self._margin(account, [*others, order])
-        fee = commission(order.terms, order.ticks, order.open_units)
+        before = self.figures(account, working, leaving=instead_of)
+        without = self._demand_of(account, terms, working, leaving=instead_of)
+        demanded = before.blocked - without + self._demand_of(account, terms, working, leaving=instead_of, coming=order)
+        fee = commission(terms, order.ticks, order.open_units)
         if demanded > before.blocked and before.value - fee < demanded:
             return _uncovered(order)
         if (
             account.info.client_type is ClientType.LOW_RISK
             and not allow_margin
-            and self._borrows(account, order, others)
+            and self._borrows(account, order, working, instead_of)
         ):
             return Rejected(ErrorCode.LOW_RISK_MARGINAL_FORBIDDEN, "Marginal trade is forbidden without allowMargin")
         return None
 
-    def _borrows(self, account: Account, order: Intended, working: list[Working]) -> bool:
+    def _borrows(self, account: Account, order: Intended, working: Working, instead_of: Counted | None) -> bool:
         """Whether an order needs more than the account has of its own."""
         terms = order.terms
-        lots = self.unlevered_lots(account, terms, order.side, order.ticks, working)
-        return terms.spec.is_derivative or lots * terms.lot < order.open_units
+        if terms.is_derivative:
+            return True
+        lots = self.unlevered_lots(account, terms, order.side, order.ticks, working, instead_of=instead_of)
+        return lots * terms.lot < order.open_units
 
-    def unlevered_lots(self, account: Account, terms: Terms, side: Side, ticks: int, working: Iterable[Working]) -> int:
+    def unlevered_lots(
+        self,
+        account: Account,
+        terms: Terms,
+        side: Side,
+        ticks: int,
+        working: Working,
+        *,
+        instead_of: Counted | None = None,
+    ) -> int:
         """How many lots can be bought with free cash, or sold out of what is held."""
-        orders = list(working)
-        if terms.spec.is_derivative:
-            return self.levered_lots(account, terms, side, ticks, orders)
-        promised = sum(order.open_units for order in orders if order.terms is terms and order.side is side)
+        if terms.is_derivative:
+            return self.levered_lots(account, terms, side, ticks, working)
+        promised = _promised(working, terms, side) - _units(instead_of, terms, side)
         if side is Side.SELL:
             return max(0, account.units(terms) - promised) // terms.lot
         covers = max(0, -account.units(terms) - promised) // terms.lot
-        free = self.buying_power(account, orders)
+        free = self.buying_power(account, working, leaving=instead_of)
+        return max(covers, _most(lambda lots: _cost(terms, ticks, lots * terms.lot) <= free, MAX_LOTS))
 
-        def affordable(lots: int) -> bool:
-            units = lots * terms.lot
-            return terms.full_value(ticks, units) + commission(terms, ticks, units) <= free
-
-        return max(covers, _most(affordable, MAX_LOTS))
-
-    def levered_lots(self, account: Account, terms: Terms, side: Side, ticks: int, working: Iterable[Working]) -> int:
+    def levered_lots(self, account: Account, terms: Terms, side: Side, ticks: int, working: Working) -> int:
         """The largest order that the check lets through; one lot more is refused."""
-        orders = list(working)
 
         def passes(lots: int) -> bool:
             intended = Intended(terms, side, ticks, lots * terms.lot)
-            return self.refusal(account, intended, orders, allow_margin=True) is None
+            return self.refusal(account, intended, working, allow_margin=True) is None
 
         return _most(passes, MAX_LOTS // terms.lot)
 
@@ -200,11 +226,58 @@ class Risk:
         return margin // MINIMAL_MARGIN_SHARE
 
 
+def _demand(
+    client: ClientType,
+    terms: Terms,
+    last: int,
+    held: int,
+    exposure: Exposure | None = None,
+    *,
+    leaving: Counted | None = None,
+    coming: Intended | None = None,
+) -> int:
+    """What the worse outcome of an instrument demands: all that is promised is bought, or all of it is sold."""
+    bought = sold = bought_value = sold_value = 0
+    if exposure is not None:
+        bought, sold = exposure.bought.units, exposure.sold.units
+        bought_value, sold_value = exposure.bought.value(terms), exposure.sold.value_from(terms, last)
+    for order, sign in ((leaving, -1), (coming, 1)):
+        if order is None or order.terms is not terms:
+            continue
+        units = order.open_units * sign
+        if order.side is Side.BUY:
+            bought += units
+            bought_value += terms.full_value(order.ticks, units)
+        else:
+            sold += units
+            sold_value += terms.full_value(max(order.ticks, last), units)
+    if terms.collateral is not None:
+        long, short = terms.collateral[client]
+        return max(0, (held + bought) * long, (sold - held) * short)
+    worth = terms.full_value(last, held)
+    return max(0, (worth + bought_value) * terms.rate_down // 10_000, (sold_value - worth) * terms.rate_up // 10_000)
+
+
+def _promised(working: Working, terms: Terms, side: Side) -> int:
+    """The open units of the working orders to one side of an instrument."""
+    exposure = working.get(terms.spec.symbol)
+    return 0 if exposure is None else exposure.of(side).units
+
+
+def _units(order: Counted | None, terms: Terms, side: Side) -> int:
+    """The open units of an order, if it is one to this side of this instrument."""
+    return order.open_units if order is not None and order.terms is terms and order.side is side else 0
+
+
+def _cost(terms: Terms, ticks: int, units: int) -> int:
+    """The money that a purchase takes, with its commission."""
+    return terms.full_value(ticks, units) + commission(terms, ticks, units)
+
+
 def _uncovered(order: Intended) -> Rejected:
-    spec = order.terms.spec
-    if spec.is_derivative:
+    if order.terms.is_derivative:
         return Rejected(ErrorCode.INSUFFICIENT_CLIENT_FUNDS, "Insufficient client funds")
-    if order.side is Side.BUY and not spec.is_marginal:
+    if order.side is Side.BUY and not order.terms.spec.is_marginal:
         return Rejected(ErrorCode.NOT_ENOUGH_CASH, "Not enough cash")
     return Rejected(ErrorCode.ORDER_CREATES_UNCOVERED_RISK, "Order creates uncovered risk")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from alor_async.sandbox.core.entities import InstrumentSpec
+from alor_async.sandbox.core.enums import ClientType
 
 MICROS = 1_000_000
 KOPECK = 10_000
@@ -59,9 +60,25 @@ class Terms:
         lot: Units in a lot.
         tick_micros: Money of one tick of one unit.
         accrued_micros: Accrued interest of one unit, paid with the price.
+        is_derivative: Whether trading it moves no money, but variation margin.
+        rate_up: Margin of a short position, in hundredths of a percent of its value; `rate_down` that of a long one.
+        collateral: Margin of one contract held long and held short, by the kind of client; micros. None where the
+            rates count.
     """
 
-    __slots__ = ("_decimals", "_prices", "_step", "accrued_micros", "lot", "spec", "tick_micros")
+    __slots__ = (
+        "_decimals",
+        "_prices",
+        "_step",
+        "accrued_micros",
+        "collateral",
+        "is_derivative",
+        "lot",
+        "rate_down",
+        "rate_up",
+        "spec",
+        "tick_micros",
+    )
 
     def __init__(self, spec: InstrumentSpec) -> None:
         """Read the spec; its steps must be whole in their own decimals."""
@@ -69,6 +86,13 @@ class Terms:
         self.lot = spec.lot_size
         self.tick_micros = to_micros(spec.step_value)
         self.accrued_micros = to_micros(spec.accrued_interest)
+        self.is_derivative = spec.is_derivative
+        self.rate_up, self.rate_down = int(spec.rate_up * 100), int(spec.rate_down * 100)
+        self.collateral: dict[ClientType, tuple[int, int]] | None = None
+        if spec.collateral is not None:
+            self.collateral = {
+                client: (to_micros(base.long), to_micros(base.short)) for client, base in spec.collateral.items()
+            }
         self._decimals = spec.decimals
         self._step = int(spec.price_step.scaleb(spec.decimals))
         if Decimal(self._step).scaleb(-spec.decimals) != spec.price_step or self._step < 1:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
@@ -89,7 +90,8 @@ def test_the_journal_tells_what_happened() -> None:
 
 def test_the_journal_takes_plain_things_only() -> None:
     journal = Journal()
-    entry = journal.record(1, "x", nothing=None, flag=True, price=Decimal("1.50"), at=WEDNESDAY_NOON, rows=[{"a": 1}])
+    journal.record(1, "x", nothing=None, flag=True, price=Decimal("1.50"), at=WEDNESDAY_NOON, rows=[{"a": 1}])
+    (entry,) = journal
     assert entry.details == {
         "nothing": None,
         "flag": True,
@@ -99,6 +101,55 @@ def test_the_journal_takes_plain_things_only() -> None:
     }
     with pytest.raises(TypeError, match="float"):
         journal.record(1, "x", price=1.5)
+    assert len(journal) == 1
+
+
+@dataclass
+class Changing:
+    lots: int
+
+
+@dataclass(frozen=True)
+class Holder:
+    inside: Changing
+
+
+def test_later_changes_do_not_reach_the_journal() -> None:
+    journal = Journal()
+    changing, rows = Changing(1), ["a"]
+    journal.record(1, "x", bare=changing, held=Holder(changing), rows=rows, pair=(rows, changing))
+    before = journal.digest()
+    changing.lots = 2
+    rows.append("b")
+    (entry,) = journal
+    assert entry.details == {
+        "bare": {"lots": 1},
+        "held": {"inside": {"lots": 1}},
+        "rows": ["a"],
+        "pair": [["a"], {"lots": 1}],
+    }
+    entry.details["bare"] = None
+    assert journal.digest() == before
+
+
+def test_the_life_of_an_order_does_not_change_what_was_written_of_it(exchange: Exchange) -> None:
+    number = place(exchange, limit(BUY, 3, "290", iceberg=2))
+    before = [entry.to_json() for entry in exchange.journal]
+    place(exchange, market(SELL, 3, portfolio=UNITED))
+    assert [entry.to_json() for entry in exchange.journal][: len(before)] == before
+    accepted = next(entry for entry in exchange.journal.of("order_accepted"))
+    assert isinstance(accepted.details["order"], dict)
+    assert accepted.details["order"]["order_id"] == number
+    assert accepted.details["order"]["status"] == "working"
+
+
+def test_what_is_folded_is_in_the_digest_alone() -> None:
+    journals = [Journal() for _ in range(3)]
+    for journal, lots in zip(journals, (1, 1, 2), strict=True):
+        journal.fold("SBER", lots)
+    first, second, other = (journal.digest() for journal in journals)
+    assert first == second != other
+    assert journals[0].to_lines() == ""
 
 
 def test_the_wall_clock_never_runs_backwards() -> None:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from alor_async.sandbox.core.clock import DrivenClock
     from alor_async.sandbox.core.exchange import Exchange
 
-MOST_AT_ONCE = 50
+MOST_AT_ONCE = 100
 """How many things that are due one slice lives through: a few milliseconds of a busy market."""
+
+_BREATH = 0.001
+"""Between two slices the lock is free for so long: a thread that waits for it needs a moment to wake up."""
 
 _SHORTEST_PAUSE = 0.001
 _LONGEST_PAUSE = 1.0
@@ -58,7 +61,7 @@ class Driver:
     async def catch_up(self) -> None:
         """Live through everything that is due by now."""
         while self.live():  # noqa: ASYNC110  (nobody tells when the exchange is up to date)
-            await asyncio.sleep(0)
+            await asyncio.sleep(_BREATH)
 
     def live(self) -> bool:
         """Live through one slice; whether more is due."""

@@ -23,6 +23,7 @@ from alor_async.errors import ClosedError, ConfigError
 from alor_async.sandbox.clock import Clock, Fast, Time, fast, make_source
 from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.exchange import Exchange
+from alor_async.sandbox.core.presets import MarketChoice, MarketPreset
 from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector, Stage
 from alor_async.sandbox.gateway.app import Gateway
 from alor_async.sandbox.gateway.dedupe import Dedupe, DedupeMode
@@ -54,6 +55,7 @@ __all__ = [
     "Fast",
     "Fault",
     "Faults",
+    "MarketPreset",
     "Received",
     "Sandbox",
     "SandboxBroken",
@@ -80,6 +82,9 @@ class Sandbox:
     Args:
         seed: Everything random comes from it: books, history, tokens, the chance of faults.
         instruments: Added to the default ones.
+        market: How markets move by themselves: `"still"` (nothing moves until a command or `sandbox.market` moves it),
+            `"calm"`, `"trend"`, `"mean_revert"`, `"gap"`, `"illiquid"`, `"flash_crash"`, a `MarketPreset` of your own, or one
+            for each instrument: `{"SBER": "trend", "*": "calm"}`.
         time: Exchange time: `"wall"` is the machine's, `"stepped"` stands still until `sandbox.clock` moves it, `fast(60)`
             runs sixty times as fast. Token times are always the machine's.
         start: When stepped or fast time begins, with a time zone; a fixed working day at noon in Moscow by default.
@@ -102,6 +107,7 @@ class Sandbox:
         seed: int = 0,
         *,
         instruments: Sequence[InstrumentSpec] = (),
+        market: MarketChoice = "still",
         time: Time = "wall",
         start: datetime | None = None,
         port: int = 0,
@@ -132,6 +138,7 @@ class Sandbox:
             seed=seed,
             instruments=tuple(instruments),
             assumptions=assumptions,
+            market=market,
             most_at_once=MOST_AT_ONCE,
         )
         self._running = False
@@ -172,7 +179,7 @@ class Sandbox:
             failures=failures,
         )
         switchboard = Switchboard(plan, router)
-        driver = Driver(self._exchange, self._lock, self._clock, self._gateway.failures)
+        driver = Driver(self._exchange, self._lock, self._clock, hub.drained, failures)
         self._host = Host(
             self._gateway.handle, switchboard, driver.run, port=port, oauth_port=oauth_port, keepalive=keepalive
         )

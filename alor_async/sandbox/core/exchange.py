@@ -53,11 +53,13 @@ from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.errors import InvalidQuery, UnknownInstrument, UnknownPortfolio
 from alor_async.sandbox.core.estimates import estimate
 from alor_async.sandbox.core.feed import Feed, Listener
+from alor_async.sandbox.core.flow import start_flows
 from alor_async.sandbox.core.invariants import find_violations
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.market_reads import MarketReads
 from alor_async.sandbox.core.orders import LiveOrder, LiveStop
+from alor_async.sandbox.core.presets import MarketChoice, Presets
 from alor_async.sandbox.core.queries import order_history, own_trades
 from alor_async.sandbox.core.reports import Reports
 from alor_async.sandbox.core.timeline import Timeline
@@ -84,6 +86,7 @@ class Exchange(MarketReads):
         seed: int = 0,
         instruments: Sequence[InstrumentSpec] | None = None,
         assumptions: Assumptions | None = None,
+        market: MarketChoice = "still",
         most_at_once: int | None = None,
     ) -> None:
         """Open the exchange: the default instruments, books around their last prices, and the demo portfolios.
@@ -93,6 +96,7 @@ class Exchange(MarketReads):
             seed: Everything random comes from it.
             instruments: Added to the default ones; one with the same exchange and symbol replaces the default.
             assumptions: How it behaves where nobody says how; the defaults when there are none.
+            market: How markets move by themselves.
             most_at_once: How many of the things that are due one call lives through at most; None for all.
         """
         self._assumptions = Assumptions() if assumptions is None else assumptions
@@ -117,6 +121,14 @@ class Exchange(MarketReads):
         self._reports = Reports(self._broker, self._directory, self._timeline)
         timeline.settle = self._settle_moment
         self._journal.record(opened_us, "opened", seed=seed)
+        start_flows(
+            self._directory,
+            self._broker.matching,
+            timeline,
+            Presets(market),
+            seed=seed,
+            jump=self._broker.crowd_trade,
+        )
 
     # -- inside
 

@@ -172,13 +172,14 @@ class InstrumentMarket:
             for order in [order for order in self.book.orders(side) if order.number < 0]:
                 self.book.remove(order)
 
-    def seed_book(self, last: int, sign: int) -> None:
+    def seed_book(self, last: int, sign: int, now_us: int = 0) -> None:
         """Surround a price with the crowd's orders: it becomes the best ask after a purchase, the best bid after a sale.
 
-        The crowd never crosses what clients have resting.
+        The crowd never crosses what clients have resting, and keeps to the limits of the day: that of the last trade
+        unless it is later.
         """
         self.gathered += 1
-        low, high = self.limits(max(self.opened_us, self.last().time_us))
+        low, high = self.limits(max(self.opened_us, self.last().time_us, now_us))
         spread = 1 + int(self._rng.random() * 3)
         best = {Side.BUY: last if sign < 0 else last - spread, Side.SELL: last if sign > 0 else last + spread}
         size = max(2, self.terms.spec.day_volume // 3_000)

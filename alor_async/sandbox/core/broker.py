@@ -264,6 +264,8 @@ class Broker:
         self.stops.forget_ended()
         self._journal.record(self._timeline.now_us, "session_opened")
         if self._feed.listener is not None:
+            for market in self._directory.open_markets:
+                self._feed.listener.on_instrument(market)
             for account in self._ledger:
                 self._feed.listener.on_account(account)
         self._schedule_session()

@@ -159,6 +159,14 @@ class Hub:
 
     # -- sending: in the gateway's loop ------------------------------------------------------------------------------
 
+    async def drained(self) -> None:
+        """Wait until everything posted so far is with the connections."""
+        while self._outbox or self._waiting is not None:
+            if self._waiting is None:
+                await asyncio.sleep(0)
+            else:
+                await asyncio.wait([self._waiting])
+
     def _send(self) -> None:
         self._is_called = False
         if self._waiting is not None:

@@ -42,6 +42,10 @@ class _StateTopic(MarketTopic[T]):
         """Look at it."""
         self._postman.touch(self)
 
+    def on_instrument(self) -> None:
+        """Look at it: a new session has another price to compare with."""
+        self._postman.touch(self)
+
     def settle(self) -> None:
         """Post it if it is another one."""
         if self._throttle.admits(self):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -130,7 +131,7 @@ class TestByItself:
 
         exchange_clock = Counting(OPENING_US)
         exchange, lock = Exchange(clock=exchange_clock), threading.RLock()
-        heart = asyncio.create_task(Driver(exchange, lock, exchange_clock, []).run())
+        heart = asyncio.create_task(Driver(exchange, lock, exchange_clock, partial(asyncio.sleep, 0), []).run())
         for _ in range(50):
             await asyncio.sleep(0)
         looks = exchange_clock.looks
@@ -205,12 +206,15 @@ class TestStepping:
             for number in range(4_000):
                 at(sandbox, OPENING + timedelta(milliseconds=number), lambda: time.sleep(0.0001))
             moving = asyncio.create_task(sandbox.clock.advance(seconds=10))
-            answered = 0
+            answered = asked = 0
             while not moving.done():
                 assert (await call("GET", "/md/v2/time")).status == 200
                 answered += not moving.done()
+                await asyncio.to_thread(sandbox.orders)
+                asked += not moving.done()
             await moving
             assert answered >= 5
+            assert asked >= 5
 
     def test_without_a_loop(self) -> None:
         happened = threading.Event()

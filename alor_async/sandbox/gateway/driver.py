@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,15 +34,22 @@ class Driver:
         exchange: Whom to keep alive; it wakes the driver when something is due sooner than expected.
         lock: Held while the exchange is asked.
         clock: The exchange's own.
+        drained: Waits until what came of a slice is on its way to the clients: time does not outrun the streams.
         failures: Where what fails inside is kept; `Sandbox.check` reports it.
     """
 
     def __init__(
-        self, exchange: Exchange, lock: threading.RLock, clock: DrivenClock, failures: list[BaseException]
+        self,
+        exchange: Exchange,
+        lock: threading.RLock,
+        clock: DrivenClock,
+        drained: Callable[[], Awaitable[None]],
+        failures: list[BaseException],
     ) -> None:
         self._exchange = exchange
         self._lock = lock
         self._clock = clock
+        self._drained = drained
         self._failures = failures
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hastened = asyncio.Event()
@@ -59,9 +67,11 @@ class Driver:
             self._loop = None
 
     async def catch_up(self) -> None:
-        """Live through everything that is due by now."""
-        while self.live():  # noqa: ASYNC110  (nobody tells when the exchange is up to date)
+        """Live through everything that is due by now, and hand what comes of it to the sockets."""
+        while self.live():
             await asyncio.sleep(_BREATH)
+            await self._drained()
+        await self._drained()
 
     def live(self) -> bool:
         """Live through one slice; whether more is due."""

@@ -54,7 +54,11 @@ def pytest_runtest_makereport(
 
 @pytest.fixture
 def alor_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """A running sandbox; other machines are out of reach while it is there, and it is checked in the end."""
+    """A running sandbox; other machines are out of reach while it is there, and it is checked in the end.
+
+    Its time stands still until `alor_sandbox.clock` moves it, so that a test does the same on any day;
+    `@pytest.mark.alor(time="wall")` lets it run.
+    """
     from alor_async.testing import run_sandbox
 
     settings = _settings(request)
@@ -104,7 +108,7 @@ def _asyncio_fixtures() -> ModuleType:
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The arguments of the sandbox: the nearest marker is stronger than those around it, and than the run's seed."""
-    settings: dict[str, Any] = {"seed": _seed(request.config)}
+    settings: dict[str, Any] = {"seed": _seed(request.config), "time": "stepped"}
     for marker in reversed(list(request.node.iter_markers("alor"))):
         if marker.args:
             raise pytest.UsageError("pytest.mark.alor takes named arguments only, such as seed=42")

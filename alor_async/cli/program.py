@@ -22,6 +22,12 @@ _LAST_PORT = 65_535
 Port = Annotated[int, typer.Option(min=0, max=_LAST_PORT, help="Where the API listens; 0 picks a free port.")]
 OAuthPort = Annotated[int, typer.Option(min=0, max=_LAST_PORT, help="Where tokens are given out; 0 picks a free port.")]
 Seed = Annotated[int, typer.Option(help="Everything random comes from it: the same seed, the same market.")]
+Market = Annotated[
+    str,
+    typer.Option(
+        help="How it moves: calm, trend, mean_revert, gap, illiquid, flash_crash; or still, by itself not at all."
+    ),
+]
 Speed = Annotated[
     float,
     typer.Option(min=0, help="How many times as fast exchange time runs: 60 makes a minute last a second, 0 stops it."),
@@ -50,6 +56,7 @@ def sandbox(
     port: Port = 0,
     oauth_port: OAuthPort = 0,
     seed: Seed = 0,
+    market: Market = "calm",
     speed: Speed = 1,
     as_json: Json = False,
 ) -> None:
@@ -60,7 +67,7 @@ def sandbox(
     from alor_async.cli.serving import ends, serve
 
     try:
-        serve(ends(), port=port, oauth_port=oauth_port, seed=seed, speed=speed, as_json=as_json)
+        serve(ends(), port=port, oauth_port=oauth_port, seed=seed, market=market, speed=speed, as_json=as_json)
     except ConfigError as wrong:
         raise typer.BadParameter(str(wrong)) from wrong
     except OSError as failure:

@@ -47,18 +47,20 @@ def ends() -> queue.SimpleQueue[int]:
     return came
 
 
-def serve(end: queue.SimpleQueue[int], *, port: int, oauth_port: int, seed: int, speed: float, as_json: bool) -> None:
+def serve(
+    end: queue.SimpleQueue[int], *, port: int, oauth_port: int, seed: int, market: str, speed: float, as_json: bool
+) -> None:
     """Run a sandbox until there is something in `end`.
 
     Raises:
         ConfigError: An argument is wrong.
         OSError: A port is taken.
     """
-    with Sandbox(seed, time=_time(speed), port=port, oauth_port=oauth_port) as sandbox:
+    with Sandbox(seed, market=market, time=_time(speed), port=port, oauth_port=oauth_port) as sandbox:
         if as_json:
-            sys.stdout.write(_as_json(sandbox, seed) + "\n")
+            sys.stdout.write(_as_json(sandbox, seed, market) + "\n")
         else:
-            _introduce(sandbox, seed, speed)
+            _introduce(sandbox, seed, market, speed)
         sys.stdout.flush()
         _wait(end)
 
@@ -78,7 +80,7 @@ def _wait(end: queue.SimpleQueue[int]) -> None:
         return
 
 
-def _as_json(sandbox: Sandbox, seed: int) -> str:
+def _as_json(sandbox: Sandbox, seed: int, market: str) -> str:
     where = sandbox.environment
     return json.dumps(
         {
@@ -90,11 +92,12 @@ def _as_json(sandbox: Sandbox, seed: int) -> str:
             "login": sandbox.login,
             "portfolios": list(sandbox.portfolios),
             "seed": seed,
+            "market": market,
         }
     )
 
 
-def _introduce(sandbox: Sandbox, seed: int, speed: float) -> None:
+def _introduce(sandbox: Sandbox, seed: int, market: str, speed: float) -> None:
     console = Console(highlight=False)
     where = sandbox.environment
     table = Table.grid(padding=(0, 2))
@@ -108,7 +111,7 @@ def _introduce(sandbox: Sandbox, seed: int, speed: float) -> None:
         ("refresh token", sandbox.refresh_token),
         ("portfolios", "  ".join(sandbox.portfolios)),
         ("time", f"{sandbox.clock.now:%Y-%m-%d %H:%M:%S} UTC, {_pace(speed)}"),
-        ("seed", str(seed)),
+        ("market", f"{market}, seed {seed}"),
     ):
         table.add_row(title, value)
     console.print(f"[bold]An exchange on this machine[/], {len(sandbox.instruments)} instruments:")

@@ -50,11 +50,21 @@ async def line_of(program: asyncio.subprocess.Process) -> dict[str, Any]:
     return json.loads(line)  # type: ignore[no-any-return]
 
 
+async def test_its_market_moves_by_itself() -> None:
+    async with running("sandbox", "--json", "--speed", "600") as program, aiohttp.ClientSession() as session:
+        told = await line_of(program)
+        seen: set[str] = set()
+        async with asyncio.timeout(10):
+            while len(seen) < 3:
+                async with session.get(f"{told['api']}/md/v2/Securities/MOEX:SBER/quotes") as answer:
+                    seen.add(await answer.text())
+
+
 async def test_programs_get_one_line_that_tells_how_to_reach_it() -> None:
     async with running("sandbox", "--json", "--seed", "7") as program:
         told = await line_of(program)
         assert set(told) >= {"api", "oauth", "ws", "cws", "refresh_token", "portfolios", "seed"}
-        assert told["seed"] == 7
+        assert (told["seed"], told["market"]) == (7, "calm")
         where = Environment(name="sandbox", **{name: told[name] for name in ("api", "oauth", "ws", "cws")})
         async with AsyncAlor(told["refresh_token"], environment=where) as alor:
             assert [str(portfolio) for portfolio in await alor.list_portfolios()] == told["portfolios"]
@@ -129,6 +139,7 @@ async def test_time_runs_as_fast_as_it_is_told() -> None:
         (("sandbox", "--speed", "nan"), "speed"),
         (("sandbox", "--speed", "1e9"), "speed"),
         (("sandbox", "--seed", "x"), "--seed"),
+        (("sandbox", "--market", "wild"), "market"),
         (("sandbox", "--host", "0.0.0.0"), "--host"),
         (("sendbox",), "sendbox"),
     ],
@@ -143,7 +154,7 @@ async def test_wrong_arguments_are_named_with_exit_code_2(arguments: tuple[str, 
 async def test_help_and_version() -> None:
     code, out, _ = await run("sandbox", "--help")
     assert code == 0
-    for option in ("--port", "--oauth-port", "--seed", "--speed", "--json"):
+    for option in ("--port", "--oauth-port", "--seed", "--market", "--speed", "--json"):
         assert option in out
     assert await run("--version") == (0, f"alor-async {__version__}\n", "")
 

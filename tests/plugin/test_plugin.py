@@ -121,7 +121,7 @@ def test_a_failure_tells_the_seed_and_what_happened_last_and_no_secret(project: 
     code, told = project.run("--alor-seed", "1234")
     assert code == 1
     assert "the bot is wrong" in told
-    assert "Sandbox(seed=1234)" in told
+    assert "Sandbox(seed=1234, time='stepped'), exchange time 2026-04-15 09:00:00" in told
     assert re.search(r'"kind":"command".*"comment":"mine"', told)
     assert "sandbox-" not in told
     assert "eyJ" not in told
@@ -137,12 +137,13 @@ SEEDS = """
 
     def test_around(alor_sandbox):
         assert seed_of(alor_sandbox) == 1
-
-    @pytest.mark.alor(seed=2, time="stepped")
-    def test_nearest(alor_sandbox):
-        assert seed_of(alor_sandbox) == 2
         assert alor_sandbox.clock.mode == "stepped"
         alor_sandbox.clock.advance_blocking(minutes=5)
+
+    @pytest.mark.alor(seed=2, time="wall", market="calm")
+    def test_nearest(alor_sandbox):
+        assert seed_of(alor_sandbox) == 2
+        assert alor_sandbox.clock.mode == "wall"
 """
 
 

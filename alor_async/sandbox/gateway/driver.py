@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alor_async.sandbox.core.clock import DrivenClock
     from alor_async.sandbox.core.exchange import Exchange
 
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 400
 """How many things that are due one slice lives through: a few milliseconds of a busy market."""
 
 _BREATH = 0.001

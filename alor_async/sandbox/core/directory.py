@@ -32,7 +32,7 @@ class Directory:
             if terms.spec.is_derivative
         }
         self._pasts: dict[str, History] = {}
-        self._markets: dict[tuple[str, str], InstrumentMarket] = {}
+        self._markets: dict[tuple[Terms, str], InstrumentMarket] = {}
 
     def __iter__(self) -> Iterator[Terms]:
         """Every instrument, the most traded first."""
@@ -75,15 +75,15 @@ class Directory:
         """
         spec = terms.spec
         wanted = (board or spec.board).upper()
-        if wanted not in spec.all_boards:
-            raise UnknownInstrument(f"{spec.broker_symbol}:{board}")
-        market = self._markets.get((spec.broker_symbol, wanted))
+        market = self._markets.get((terms, wanted))
         if market is None:
+            if wanted not in spec.all_boards:
+                raise UnknownInstrument(f"{spec.broker_symbol}:{board}")
             past = self._pasts.get(spec.broker_symbol)
             if past is None:
                 past = self._pasts[spec.broker_symbol] = History(terms, self._seed)
             market = InstrumentMarket(terms, wanted, past, opened_us=self._opened_us, seed=self._seed)
-            self._markets[spec.broker_symbol, wanted] = market
+            self._markets[terms, wanted] = market
         return market
 
     @property

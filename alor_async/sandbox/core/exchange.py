@@ -15,6 +15,7 @@ from uuid import UUID
 
 from alor_async.sandbox.core.accounts import Account, Ledger
 from alor_async.sandbox.core.assumptions import Assumptions
+from alor_async.sandbox.core.audit import Audit
 from alor_async.sandbox.core.broker import Broker
 from alor_async.sandbox.core.catalogue import default_instruments
 from alor_async.sandbox.core.clock import ExchangeClock, to_datetime
@@ -33,6 +34,7 @@ from alor_async.sandbox.core.commands import (
     ReplaceStop,
     UpdateGroup,
 )
+from alor_async.sandbox.core.crowd import Crowd
 from alor_async.sandbox.core.demo import CROWD, DEMO_PORTFOLIOS, EXCHANGE, LOGIN, open_portfolios
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.entities import (
@@ -105,6 +107,7 @@ class Exchange(MarketReads):
         timeline.most_at_once = most_at_once
         opened_us = timeline.opened_us
         self._journal = Journal()
+        self._audit = Audit(self._journal)
         specs = (*default_instruments(to_datetime(opened_us).date()), *(instruments or ()))
         super().__init__(Directory(specs, opened_us=opened_us, seed=seed), timeline)
         self._ledger = Ledger(CROWD)
@@ -121,14 +124,10 @@ class Exchange(MarketReads):
         self._reports = Reports(self._broker, self._directory, self._timeline)
         timeline.settle = self._settle_moment
         self._journal.record(opened_us, "opened", seed=seed)
-        start_flows(
-            self._directory,
-            self._broker.matching,
-            timeline,
-            Presets(market),
-            seed=seed,
-            jump=self._broker.crowd_trade,
-        )
+        matching = self._broker.matching
+        self.crowd = Crowd(matching, self._journal, timeline, live=self.advance, settle=self._settle_moment)
+        """What exact tests make the crowd do."""
+        start_flows(self._directory, matching, timeline, Presets(market), seed=seed, jump=self.crowd.move)
 
     # -- inside
 
@@ -393,18 +392,8 @@ class Exchange(MarketReads):
 
         For exact tests: clients' orders at better prices are filled first, as they would be.
         """
-        self.advance()
-        market = self._market(exchange, symbol)
-        ticks = market.terms.ticks(price)
-        if ticks is None or ticks <= 0 or lots <= 0:
-            raise ValueError(f"{price} is not a price of {symbol}, or {lots} is not a quantity")
-        self._journal.record(self._timeline.now_us, "crowd_trade", symbol=symbol, price=price, lots=lots)
-        self._broker.crowd_trade(market, ticks, lots)
-        trade = market.last()
-        self._broker.react()
-        self._settled()
-        return market.entity(trade)
+        return self.crowd.trade(self._market(exchange, symbol), price, lots)
 
     def check(self) -> list[str]:
         """Run the invariants; what is violated, in words. An empty list is a healthy exchange."""
-        return find_violations(self._ledger, self._directory, self._broker)
+        return find_violations(self._ledger, self._directory, self._broker) + self._audit.check()

@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from alor_async.sandbox.core.accounts import Ledger
+from alor_async.sandbox.core.accounts import Account, Ledger
 from alor_async.sandbox.core.broker import Broker
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.enums import OrderStatus, Side
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.orders import LiveOrder
 
+NEWEST_TRADES = 10_000
+
 
 def find_violations(ledger: Ledger, directory: Directory, broker: Broker) -> list[str]:
     """Everything that is wrong, in words; an empty list is a healthy exchange."""
     wrong = ledger.check()
-    orders = [order for account in ledger for order in broker.matching.orders_of(account)]
+    orders = {order.number: order for account in ledger for order in broker.matching.orders_of(account)}
+    resting: set[int] = set()
     for market in directory.open_markets:
-        wrong += _check_book(market, {order.number: order for order in orders})
+        wrong += _check_book(market, orders, resting)
         wrong += _check_tape(market)
-    traded = Counter[str]()
+    traded = _traded_lots(ledger)
+    for order in orders.values():
+        wrong += _check_order(order, traded[order.number])
+        if order.is_working and order.number not in resting:
+            wrong.append(f"order {order.number} works and is in no book")
     for account in ledger:
-        for trade in (*account.trades, *account.past_trades):
-            traded[trade.order_id] += trade.lots
-    for order in orders:
-        wrong += _check_order(order, traded[str(order.number)])
-    for account in ledger:
+        wrong += _check_promises(account, broker.matching.working_of(account))
         wrong += [
             f"stop {stop.number} is filled but has no order"
             for stop in broker.stops.stops_of(account)
@@ -35,8 +38,35 @@ def find_violations(ledger: Ledger, directory: Directory, broker: Broker) -> lis
     return wrong
 
 
-def _check_book(market: InstrumentMarket, orders: dict[int, LiveOrder]) -> list[str]:
-    """No crossed sides, no empty orders, and every resting order is the working order it claims to be."""
+def _traded_lots(ledger: Ledger) -> Counter[int]:
+    """The lots of every order's own trades."""
+    traded = Counter[int]()
+    for account in ledger:
+        for fill in account.fills:
+            traded[fill.order_number] += fill.trade.lots
+        for trade in account.past_trades:
+            traded[int(trade.order_id)] += trade.lots
+    return traded
+
+
+def _check_promises(account: Account, working: list[LiveOrder]) -> list[str]:
+    """What an account's working orders promise is what they have open."""
+    expected = Counter[tuple[str, Side]]()
+    for order in working:
+        expected[order.terms.spec.symbol, order.side] += order.open_units
+    return [
+        f"{account.info.portfolio}: {promised} units of {symbol} are promised to {side.value}, {expected[symbol, side]} open"
+        for symbol, exposure in account.exposures.items()
+        for side in Side
+        if (promised := exposure.of(side).units) != expected[symbol, side]
+    ]
+
+
+def _check_book(market: InstrumentMarket, orders: dict[int, LiveOrder], seen: set[int]) -> list[str]:
+    """No crossed sides, no empty orders, and every resting order is the working order it claims to be.
+
+    The numbers of the clients' orders are added to `seen`.
+    """
     name, wrong = f"{market.terms.spec.symbol} on {market.board}", list[str]()
     bid, ask = market.book.best(Side.BUY), market.book.best(Side.SELL)
     if bid is not None and ask is not None and bid >= ask:
@@ -48,8 +78,11 @@ def _check_book(market: InstrumentMarket, orders: dict[int, LiveOrder]) -> list[
         for entry in resting:
             if not 0 < entry.visible <= entry.remaining:
                 wrong.append(f"{name}: order {entry.number} rests with {entry.visible} of {entry.remaining} lots")
+            if entry.number < 0:
+                continue
             order = orders.get(entry.number)
-            if entry.number > 0 and (order is None or order.resting is not entry or order.left != entry.remaining):
+            seen.add(entry.number)
+            if order is None or order.resting is not entry or order.left != entry.remaining:
                 wrong.append(f"{name}: order {entry.number} in the book is not the one that is working")
     return wrong
 
@@ -57,7 +90,9 @@ def _check_book(market: InstrumentMarket, orders: dict[int, LiveOrder]) -> list[
 def _check_tape(market: InstrumentMarket) -> list[str]:
     """Trades have positive prices and quantities, and neither their numbers nor their times run backwards."""
     name = market.terms.spec.symbol
-    tape = [market.reference, *market.live]
+    tape = market.live.newest(NEWEST_TRADES)
+    if len(tape) < NEWEST_TRADES:
+        tape.insert(0, market.reference)
     wrong = [f"{name}: trade {trade.trade_id} is empty" for trade in tape if trade.ticks <= 0 or trade.lots <= 0]
     wrong += [
         f"{name}: trade {second.trade_id} follows {first.trade_id}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from types import FunctionType, MethodType, NoneType, UnionType
 from typing import Any, TypeAlias, cast, get_args, get_type_hints
 from uuid import UUID
@@ -72,6 +73,10 @@ class Journal:
     def fold(self, *values: int | str) -> None:
         """Let the digest know of something that happens too often to be kept."""
         self._folded.update(repr(values).encode())
+
+    def records(self, number: int = 0) -> Iterator[Recorded]:
+        """Time, kind and details after entry `number`, the details as they were recorded: for those who read it all."""
+        return islice(self._records, number, len(self._records))
 
     def since(self, number: int) -> tuple[Entry, ...]:
         """The entries after entry `number`."""

@@ -99,7 +99,7 @@ class Matching:
         self._orders_of.setdefault(account, {})[order.number] = order
         self._working_of.setdefault(account, {})[order.number] = order
         account.promise(ticket.terms, ticket.side, order.ticks, order.open_units)
-        self._journal.record(now, "order_accepted", order=order.as_accepted)
+        self._journal.record(now, "order_accepted", order_id=str(order.number), order=order.as_accepted)
         self._tell(order)
         self._meet(order)
         self.note_book(ticket.market)
@@ -297,7 +297,7 @@ class Matching:
         order.updated_us = trade.time_us
         fill = Fill(order.ticket, order.number, trade, fee)
         account.fills.append(fill)
-        self._journal.record(trade.time_us, "fill", trade=fill.view)
+        self._journal.record(trade.time_us, "fill", order_id=str(order.number), lots=trade.lots, trade=fill.view)
         if self._feed.listener is not None:
             self._feed.listener.on_fill(account, fill.view())
         if order.left:

@@ -271,6 +271,6 @@ def test_the_crowd_trades_where_it_is_told(exchange: Exchange) -> None:
     ask = place(exchange, limit(SELL, 2, quote.last_price + 1, board=None))
     exchange.crowd_trade("MOEX", "SBER", price=quote.last_price + 1, lots=1)
     assert state(exchange, ask) == (OrderStatus.WORKING, 1)
-    for price, lots in ((Decimal("1.001"), 1), (Decimal(-1), 1), (quote.last_price, 0)):
-        with pytest.raises(ValueError, match="is not a"):
+    for price, lots, name in ((Decimal("1.001"), 1, "price"), (Decimal(-1), 1, "price"), (quote.last_price, 0, "lots")):
+        with pytest.raises(ValueError, match=f"^{name}: "):
             exchange.crowd_trade("MOEX", "SBER", price=price, lots=lots)

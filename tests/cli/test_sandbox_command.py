@@ -118,7 +118,10 @@ async def test_time_runs_as_fast_as_it_is_told() -> None:
             return int(await answer.text())
 
     for speed, least in (("0", 0), ("86400", 3_600)):
-        async with running("sandbox", "--json", "--speed", speed) as program, aiohttp.ClientSession() as session:
+        async with (
+            running("sandbox", "--json", "--market", "still", "--speed", speed) as program,
+            aiohttp.ClientSession() as session,
+        ):
             told = await line_of(program)
             async with session.post(f"{told['oauth']}/refresh", params={"token": told["refresh_token"]}) as answer:
                 token = (await answer.json())["AccessToken"]

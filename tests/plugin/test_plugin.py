@@ -122,7 +122,7 @@ def test_a_failure_tells_the_seed_and_what_happened_last_and_no_secret(project: 
     assert code == 1
     assert "the bot is wrong" in told
     assert "Sandbox(seed=1234, time='stepped'), exchange time 2026-04-15 09:00:00" in told
-    assert re.search(r'"kind":"command".*"comment":"mine"', told)
+    assert re.search(r'"comment":"mine".*"kind":"command"', told)
     assert "sandbox-" not in told
     assert "eyJ" not in told
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import threading
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from alor_async.errors import InvalidArgument
+from alor_async.sandbox.core.enums import Side
+from alor_async.sandbox.core.errors import InvalidQuery
 
 if TYPE_CHECKING:
-    from alor_async.sandbox.core.entities import BookSnapshot, InstrumentSpec, MarketTrade, Quote
+    from alor_async.sandbox.core.entities import BookSnapshot, Candle, InstrumentSpec, MarketTrade, Quote
     from alor_async.sandbox.core.exchange import Exchange
+    from alor_async.sandbox.core.market import InstrumentMarket
+
+Price: TypeAlias = "Decimal | str | int"
+Levels: TypeAlias = Iterable[tuple[Price, int]]
+SideName: TypeAlias = Literal["buy", "sell"]
 
 
 class MarketHandle:
@@ -40,10 +48,106 @@ class MarketHandle:
         with self._lock:
             return self._exchange.get_book(self._name, self._symbol, depth=50)
 
-    def trade(self, *, price: Decimal | str | int, lots: int) -> MarketTrade:
-        """Let the crowd trade with itself: the book moves out of the way, better orders of clients fill, stops fire."""
+    def candles(self, timeframe: str = "60", count: int = 100) -> tuple[Candle, ...]:
+        """Its last candles, oldest first: `timeframe` is seconds as text, `D`, `W`, `M` or `Y`.
+
+        Raises:
+            InvalidArgument: The time frame cannot be read, or `count` is not 1 or more.
+        """
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InvalidArgument("count", f"must be a whole number greater than 0, got {count!r:.40}")
         with self._lock:
-            return self._exchange.crowd_trade(self._name, self._symbol, price=Decimal(price), lots=lots)
+            now = self._exchange.server_time()
+            try:
+                page = self._exchange.get_candles(
+                    self._name, self._symbol, timeframe, start=now, end=now, count_back=count
+                )
+            except InvalidQuery as error:
+                raise InvalidArgument("timeframe", str(error)) from None
+        return page.candles[-count:]
+
+    # -- moving it
+
+    def trade(self, *, price: Price, lots: int, side: SideName | None = None) -> MarketTrade:
+        """Let the crowd trade with itself: the book moves out of the way, better orders of clients fill, stops fire.
+
+        Afterwards the crowd surrounds the price with new orders.
+
+        Args:
+            price: A multiple of the price step within the day's limits; Decimal, text or a whole number.
+            lots: How many lots.
+            side: Who took the other's order, `"buy"` or `"sell"`; by default a purchase unless the price falls.
+
+        Raises:
+            InvalidArgument: An argument is wrong; the error names it.
+        """
+        with self._lock:
+            return self._exchange.crowd.trade(self._market, _price("price", price), lots, _side(side))
+
+    def set_book(self, *, bids: Levels = (), asks: Levels = ()) -> None:
+        """Let the crowd's orders be exactly these, as `(price, lots)`; clients' orders stay where they are.
+
+        In a still market a side that is left empty, or is emptied, stays empty until the next call or `trade`.
+
+        Raises:
+            InvalidArgument: A level is wrong, the sides cross, or a level would trade with a client's order.
+        """
+        with self._lock:
+            self._exchange.crowd.set_book(self._market, _levels("bids", bids), _levels("asks", asks))
+
+    def add(self, side: SideName, *, price: Price, lots: int) -> int:
+        """Let the crowd place a limit order; what it crosses it takes.
+
+        Returns:
+            How many of its lots traded at once.
+
+        Raises:
+            InvalidArgument: An argument is wrong; the error names it.
+        """
+        with self._lock:
+            return self._exchange.crowd.add(self._market, _one_side(side), _price("price", price), lots)
+
+    def take(self, side: SideName, *, lots: int) -> int:
+        """Let the crowd place a market order: `take("buy", lots=5)` buys what is offered, from clients too.
+
+        Returns:
+            How many lots it got.
+
+        Raises:
+            InvalidArgument: An argument is wrong; the error names it.
+        """
+        with self._lock:
+            return self._exchange.crowd.take(self._market, _one_side(side), lots)
+
+    def clear(self) -> None:
+        """Take all the crowd's orders out of the book."""
+        with self._lock:
+            self._exchange.crowd.clear(self._market)
+
+    def move_to(self, price: Price) -> MarketTrade:
+        """Move the market to a price by a trade of one lot there."""
+        return self.trade(price=price, lots=1)
+
+    def gap(self, percent: Price) -> MarketTrade:
+        """Move the market by so many percent of the last price, to the nearest step towards it.
+
+        Raises:
+            InvalidArgument: `percent` is no number, or the price would be outside the day's limits.
+        """
+        share = _price("percent", percent)
+        with self._lock:
+            terms, last = self._market.terms, self._market.last().ticks
+            if not -100 < share < 1_000:
+                raise InvalidArgument("percent", f"must lie between -100 and 1000, got {share}")
+            target = last + int(last * share / 100)
+            try:
+                return self.trade(price=terms.price(target), lots=1)
+            except InvalidArgument as error:
+                raise InvalidArgument("percent", str(error).partition(": ")[2]) from None
+
+    @property
+    def _market(self) -> InstrumentMarket:
+        return self._exchange.find_market(self._name, self._symbol)
 
 
 class Markets:
@@ -68,3 +172,35 @@ class Markets:
         except LookupError as error:
             raise InvalidArgument("instrument", f"{instrument!r} is not one of the sandbox's") from error
         return MarketHandle(self._exchange, self._lock, exchange, symbol)
+
+
+def _price(argument: str, price: Any) -> Decimal:
+    """A number as a user may give it; floats are refused, for they are not what they look like."""
+    if isinstance(price, bool) or not isinstance(price, Decimal | str | int):
+        raise InvalidArgument(argument, f"must be a Decimal, text or a whole number, got {price!r:.40}")
+    try:
+        read = Decimal(price)
+    except InvalidOperation:
+        raise InvalidArgument(argument, f"{price!r:.40} is not a number") from None
+    if not read.is_finite():
+        raise InvalidArgument(argument, f"{price!r:.40} is not a number")
+    return read
+
+
+def _levels(argument: str, levels: Any) -> list[tuple[Decimal, int]]:
+    try:
+        return [(_price(argument, price), lots) for price, lots in levels]
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InvalidArgument):
+            raise
+        raise InvalidArgument(argument, "must be pairs of price and lots") from None
+
+
+def _one_side(side: Any) -> Side:
+    if side not in ("buy", "sell"):
+        raise InvalidArgument("side", f"must be 'buy' or 'sell', got {side!r:.40}")
+    return Side(side)
+
+
+def _side(side: Any) -> Side | None:
+    return None if side is None else _one_side(side)

@@ -20,13 +20,12 @@ from alor_async.sandbox.core.commands import (
     ReplaceStop,
 )
 from alor_async.sandbox.core.directory import Directory
-from alor_async.sandbox.core.enums import ClientType, Side
+from alor_async.sandbox.core.enums import ClientType
 from alor_async.sandbox.core.errors import UnknownPortfolio
 from alor_async.sandbox.core.feed import Feed
 from alor_async.sandbox.core.groups import Groups
 from alor_async.sandbox.core.history import session_day, session_open_us
 from alor_async.sandbox.core.journal import Journal
-from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.matching import Matching
 from alor_async.sandbox.core.orders import LiveOrder, Ticket
 from alor_async.sandbox.core.risk import Intended, Risk
@@ -207,27 +206,6 @@ class Broker:
         if not cancelled:
             return Rejected(ErrorCode.ORDER_TO_CANCEL_NOT_FOUND, "Orders to cancel not found")
         return tuple(cancelled)
-
-    # -- the crowd
-
-    def crowd_trade(self, market: InstrumentMarket, ticks: int, lots: int) -> None:
-        """Move the market to a price by a trade there.
-
-        The crowd steps aside; clients' orders that the price passes are filled; what is left of `lots` the crowd trades
-        with itself at the price; then it surrounds the price with new orders.
-        """
-        side = Side.BUY if ticks >= market.last().ticks else Side.SELL
-        market.clear_crowd()
-        for direction in (side.opposite, side):
-            passed = ticks - direction.sign
-            while market.book.crosses(direction, passed):
-                self.matching.crowd_take(market, direction, passed, market.book.visible_lots(direction.opposite))
-        left = lots - self.matching.crowd_take(market, side, ticks, lots)
-        if left:
-            market.book.add(market.crowd_order(side.opposite, ticks, left))
-            self.matching.crowd_take(market, side, ticks, left)
-        market.seed_book(ticks, side.sign)
-        self.matching.note_book(market)
 
     # -- reactions
 

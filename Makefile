@@ -4,12 +4,13 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 DEMO   := $(VENV)/.demo-ready
 DEV    := $(VENV)/.dev-ready
+TOOL   := $(VENV)/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit check format generate bench docs clean
+.PHONY: help venv demo test unit conformance interop check format generate bench docs clean
 
 help:  ## Show the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
@@ -22,6 +23,12 @@ $(DEV): pyproject.toml | $(VENV)/bin/python
 	@$(RUN) -m pip install --quiet -e '.[dev]'
 	@touch $@ $(DEMO)
 
+# In an environment of its own: schemathesis is a pytest plugin too, and would join every other run of pytest.
+$(TOOL)/.ready: pyproject.toml | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(TOOL)
+	@$(TOOL)/bin/python -m pip install --quiet -e '.[conformance]'
+	@touch $@
+
 venv: $(DEV)  ## Create .venv with everything that development needs.
 
 demo: $(DEMO)  ## The main job against the embedded sandbox: no account, no network.
@@ -32,6 +39,12 @@ test: $(DEV)  ## All tests, with coverage.
 
 unit: $(DEV)  ## The unit tests only.
 	@$(RUN) -m pytest -n auto tests/unit -q
+
+conformance: $(DEV) $(TOOL)/.ready  ## Let schemathesis run the closed documents against a running sandbox.
+	@$(RUN) -m tests.conformance.run $(TOOL)/bin/schemathesis
+
+interop: $(DEV)  ## Let another author's client, from npm, work against a running sandbox.
+	@$(RUN) -m tests.interop.run
 
 check: $(DEV)  ## Lint, types, generated code is fresh, import order.
 	@$(RUN) -m ruff check .

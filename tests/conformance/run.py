@@ -25,7 +25,7 @@ from tests.conformance.desk import Visitor, set_up
 from tests.conformance.documents import Json, api_document, oauth_document, operations
 from tests.conformance.mutations import MUTATIONS
 from tests.conformance.report import Report
-from tests.conformance.server import Place, alor_sandbox, place_of
+from tests.support.program import Place, alor_sandbox, place_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -6,7 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alor_async.sandbox import Sandbox
@@ -18,20 +18,22 @@ class Place:
 
     api: str
     oauth: str
+    ws: str
+    cws: str
     refresh_token: str
     login: str
-    portfolios: tuple[str, ...]
+    portfolios: Sequence[str]
 
 
 @contextlib.contextmanager
 def alor_sandbox(seed: int) -> Iterator[Place]:
     """Run `alor sandbox` until the end of the block."""
-    command = [sys.executable, "-m", "alor_async.cli", "sandbox", "--json", "--seed", str(seed)]
+    command = [sys.executable, "-m", "alor_async.cli", "sandbox", "--json", "--market", "still", "--seed", str(seed)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
-            yield Place(told["api"], told["oauth"], told["refresh_token"], told["login"], tuple(told["portfolios"]))
+            yield Place(**{name: told[name] for name in Place.__dataclass_fields__})
             if process.poll() is not None:
                 raise RuntimeError(f"`alor sandbox` ended by itself, with {process.returncode}")
         finally:
@@ -42,4 +44,4 @@ def alor_sandbox(seed: int) -> Iterator[Place]:
 def place_of(sandbox: Sandbox) -> Place:
     """An embedded sandbox, in the same words."""
     where = sandbox.environment
-    return Place(where.api, where.oauth, sandbox.refresh_token, sandbox.login, sandbox.portfolios)
+    return Place(where.api, where.oauth, where.ws, where.cws, sandbox.refresh_token, sandbox.login, sandbox.portfolios)

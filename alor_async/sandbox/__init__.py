@@ -19,10 +19,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from alor_async.config import SANDBOX_NAME, Environment
-from alor_async.errors import ClosedError, ConfigError
+from alor_async.errors import ClosedError, ConfigError, InvalidArgument
 from alor_async.sandbox.clock import Clock, Fast, Time, fast, make_source
 from alor_async.sandbox.core.assumptions import Assumptions
-from alor_async.sandbox.core.exchange import Exchange
+from alor_async.sandbox.core.clock import to_datetime
+from alor_async.sandbox.core.exchange import Exchange, UnknownPortfolio
 from alor_async.sandbox.core.presets import MarketChoice, MarketPreset
 from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector, Stage
 from alor_async.sandbox.gateway.app import Gateway
@@ -41,9 +42,11 @@ from alor_async.sandbox.gateway.sockets.subscriptions import Subscriptions
 from alor_async.sandbox.gateway.wire import Switchboard
 from alor_async.sandbox.inject import Faults
 from alor_async.sandbox.market import Markets
+from alor_async.sandbox.witness import save_journal
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from os import PathLike
     from types import TracebackType
 
     from alor_async.sandbox.core.entities import Instrument, InstrumentSpec, Order, OwnTrade, Position, StopOrder
@@ -120,6 +123,7 @@ class Sandbox:
         keepalive: float = 75.0,
         assumptions: Assumptions | None = None,
     ) -> None:
+        self._settings = {name: value for name, value in locals().items() if name != "self"}
         _check_whole("seed", seed)
         _check_port("port", port)
         _check_port("oauth_port", oauth_port)
@@ -288,6 +292,16 @@ class Sandbox:
         """Holdings and money, of one portfolio or of all."""
         return self._of_each(portfolio, self._exchange.list_positions)
 
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the journal as JSON lines; the first one tells seed, settings and version. No token is in it.
+
+        Raises:
+            InvalidArgument: The path is not one.
+            OSError: The file cannot be written.
+        """
+        opened = next(iter(self.journal))
+        save_journal(path, self.journal, self._settings | {"start": to_datetime(opened.time_us).isoformat()})
+
     def check(self) -> None:
         """Check the invariants of the exchange, and that nothing failed inside the gateway.
 
@@ -304,8 +318,11 @@ class Sandbox:
 
     def _of_each(self, portfolio: str | None, read: Callable[[str], Sequence[T]]) -> tuple[T, ...]:
         wanted = self.portfolios if portfolio is None else (portfolio,)
-        with self._lock:
-            return tuple(item for name in wanted for item in read(name))
+        try:
+            with self._lock:
+                return tuple(item for name in wanted for item in read(name))
+        except UnknownPortfolio:
+            raise InvalidArgument("portfolio", f"{portfolio!r:.40} is not one of the sandbox's") from None
 
     def _exchange_seconds(self) -> float:
         return self._clock.now_us() / 1_000_000

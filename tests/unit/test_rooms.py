@@ -29,7 +29,7 @@ ORDER = (
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW_THE_SANDBOX = {"testing", "cli"}
-SANDBOX_MAY_IMPORT = {"values", "errors", "config"}
+SANDBOX_MAY_IMPORT = {"values", "errors", "config", "_version"}
 # What the client itself must not load: each costs more than it gives, or belongs to an extra.
 HEAVY = {"dataclasses", "opentelemetry", "rich", "typer", "keyring", "platformdirs", "numpy", "polars", "pyarrow"}
 MAY_LOAD = {"cli": {"rich", "typer", "keyring", "platformdirs"}, "bulk": {"numpy", "polars", "pyarrow"}}

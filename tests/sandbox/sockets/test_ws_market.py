@@ -118,7 +118,7 @@ class TestPace:
         guid = await ws.subscribe(opcode, code="SBER", format=format, **fields)
         ws.take(guid)
         for tick in range(3):
-            sandbox.market["SBER"].trade(price=Decimal("300") + Decimal(tick) / 100, lots=1)
+            sandbox.market["SBER"].trade(price=Decimal(300) + Decimal(tick) / 100, lots=1)
         await ws.quiet()
         assert len(ws.take(guid)) == 1  # the first change goes at once
         await sandbox.clock.advance(seconds=interval - 0.001)
@@ -137,7 +137,7 @@ class TestPace:
         slow = await ws.subscribe(BOOK, code="SBER", format="Slim", frequency=1000)
         market = ws.sandbox.market["SBER"]
         for tick in range(30):
-            market.trade(price=Decimal("300") + Decimal(tick) / 100, lots=1)
+            market.trade(price=Decimal(300) + Decimal(tick) / 100, lots=1)
             await ws.sandbox.clock.advance(seconds=0.1)
         await ws.sandbox.clock.advance(seconds=1)
         await ws.quiet()

@@ -102,7 +102,9 @@ class TestSnapshots:
         guid = await ws.subscribe(TRADES, portfolio=stocks, format=format)
         listed = await asked(rest, TRADES, stocks, format)
         for trade in listed:
-            assert (trade.pop("shortName", None) is None, trade.pop("currency", None) is None) == (format != "Heavy",) * 2
+            assert (trade.pop("shortName", None) is None, trade.pop("currency", None) is None) == (
+                format != "Heavy",
+            ) * 2
         assert ws.take(guid) == listed
         assert listed
 
@@ -208,9 +210,7 @@ class TestStops:
         (listed,) = await asked(rest, STOPS, stocks)
         assert {**whole, "existing": True} == listed
 
-    async def test_a_subscriber_who_comes_later_sees_the_fills_too(
-        self, ws: Talker, rest: Caller, stocks: str
-    ) -> None:
+    async def test_a_subscriber_who_comes_later_sees_the_fills_too(self, ws: Talker, rest: Caller, stocks: str) -> None:
         trigger = best_bid(ws.sandbox) - 5
         await rest.place_stop(stocks, trigger, price=str(trigger + 1), quantity=9)
         ws.sandbox.market["SBER"].trade(price=trigger, lots=1)

@@ -192,6 +192,15 @@ class Connection:
         self._queue.append(item)
         self._something_waits.set()
 
+    async def _send_to_the_end(self) -> None:
+        try:
+            await self._send_queued()
+        except ConnectionError:
+            pass  # the peer is gone, as the other half will notice
+        except Exception as failure:  # noqa: BLE001  (a hook, or what makes a series, may fail)
+            self.failed(failure)
+            self.abort()
+
     async def _send_queued(self) -> None:
         while True:
             await self._something_waits.wait()
@@ -229,9 +238,22 @@ class Connection:
         except Exception as failure:  # noqa: BLE001  (a server goes on; `Sandbox.check` reports it)
             self.failed(failure)
 
+    def _hear_hooked(self, message: Message) -> None:
+        hook = self.hooks.before_hear
+        if hook is None:
+            self.hear(message)
+            return
+        try:
+            heard = hook(self, message)
+        except Exception as failure:  # noqa: BLE001  (the hook's own; the message is lost)
+            self.failed(failure)
+            return
+        if heard is not None:
+            self.hear(heard)
+
     async def run(self) -> None:
         """Hear and send until the connection ends."""
-        sender = asyncio.create_task(self._send_queued(), name=f"sandbox {self.kind} {self.number} sender")
+        sender = asyncio.create_task(self._send_to_the_end(), name=f"sandbox {self.kind} {self.number} sender")
         try:
             await self._listen()
         finally:
@@ -240,7 +262,6 @@ class Connection:
                 sender.cancel()
             self.dialogue.ended()
             await asyncio.wait({sender})
-            self._report(sender)
 
     async def _listen(self) -> None:
         while True:
@@ -253,14 +274,5 @@ class Connection:
                 return
             self.received += 1
             self.log.add(self.kind, self.number, message)
-            hook = self.hooks.before_hear
-            heard = message if hook is None else hook(self, message)
-            if heard is not None:
-                self.hear(heard)
+            self._hear_hooked(message)
             await asyncio.sleep(0)  # a burst of requests leaves others their turn
-
-    def _report(self, sender: asyncio.Task[None]) -> None:
-        if not sender.cancelled():
-            failure = sender.exception()
-            if failure is not None and not isinstance(failure, ConnectionError):
-                self.failed(failure)

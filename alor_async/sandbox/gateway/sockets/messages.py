@@ -72,15 +72,15 @@ class Heard:
         """`ws` or `cws`."""
         self.connection = connection
         """The number of the socket that it came on."""
-        self.opcode = message.opcode
+        self.opcode = _without_tokens(message.opcode)
         """As it was spelled; empty when there was none."""
-        self.guid = message.guid
+        self.guid = _without_tokens(message.guid)
         self._text = message.text[:_LONGEST_KEPT]
 
     @property
     def text(self) -> str:
         """The message (its first 16 384 characters) with tokens hidden."""
-        return _JWT.sub(_HIDDEN, _TOKEN_VALUE.sub(rf"\g<1>{_HIDDEN}", self._text))
+        return _without_tokens(self._text)
 
     @property
     def json(self) -> object:
@@ -89,6 +89,10 @@ class Heard:
 
     def __repr__(self) -> str:
         return f"<Heard #{self.number} on {self.kind} {self.connection}: {self.opcode[:80]!r} {self.guid[:80]!r}>"
+
+
+def _without_tokens(text: str) -> str:
+    return _JWT.sub(_HIDDEN, _TOKEN_VALUE.sub(rf"\g<1>{_HIDDEN}", text))
 
 
 class MessageLog:
@@ -104,8 +108,9 @@ class MessageLog:
         """Write a message down."""
         with self._lock:
             self._total += 1
-            self._kept.append(Heard(self._total, kind, connection, message))
-            self._by_opcode[message.opcode[:80]] += 1
+            heard = Heard(self._total, kind, connection, message)
+            self._kept.append(heard)
+            self._by_opcode[heard.opcode[:80]] += 1
 
     def __len__(self) -> int:
         """How many messages came since the start or the last `clear`."""

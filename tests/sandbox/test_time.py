@@ -20,6 +20,7 @@ from alor_async.sandbox.core.clock import SECOND, FastClock, SteppedClock, WallC
 from alor_async.sandbox.core.exchange import Exchange
 from alor_async.sandbox.gateway.driver import Driver
 from tests.sandbox.gateway.client import Caller, stocks_of
+from tests.sandbox.sockets.client import talking
 from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
@@ -199,6 +200,18 @@ class TestStepping:
             assert [stop.status.value for stop in sandbox.stop_orders(portfolio)] == ["canceled"]
             told = await call("GET", "/md/v2/time")
             assert int(told.text) == ends
+
+    async def test_everything_is_with_the_sockets_when_time_has_moved(self) -> None:
+        async with Sandbox(time="stepped", market="calm") as sandbox, talking(sandbox) as talker:
+            await talker.subscribe("AllTradesGetAndSubscribe", code="SBER", depth=0)
+            (before,) = sandbox.sockets
+            await sandbox.clock.advance(minutes=10)
+            (after,) = sandbox.sockets
+            with sandbox._lock:
+                trades = len(sandbox._exchange.find_market("MOEX", "SBER").session_prints(to_us(sandbox.clock.now)))
+                earlier = len(sandbox._exchange.find_market("MOEX", "SBER").session_prints(OPENING_US))
+            assert trades - earlier > 100
+            assert after.sent + after.unread - before.sent - before.unread == trades - earlier
 
     async def test_others_have_their_turn_while_much_is_lived_through(self) -> None:
         async with Sandbox(time="stepped") as sandbox, aiohttp.ClientSession() as session:

@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import decoding, engine, fanout, footprint, rest, stampede
+from benchmarks import decoding, engine, fanout, footprint, gateway, rest, stampede
 from benchmarks.harness import Result
 from benchmarks.server import running
 
@@ -20,7 +20,7 @@ MARKED = re.compile(r"(<!-- bench:start -->\n).*?(<!-- bench:end -->)", re.DOTAL
 
 def main() -> None:
     """Run the parts that are asked for, all by default."""
-    parts = {"decoding", "rest", "stampede", "footprint", "engine", "fanout"}
+    parts = {"decoding", "rest", "stampede", "footprint", "engine", "fanout", "gateway"}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(sorted(parts))}")
     parser.add_argument("--update-readme", action="store_true", help="put the table into README.md")
@@ -44,6 +44,8 @@ def main() -> None:
             results += asyncio.run(engine.measure())
         if "fanout" in wanted:
             results += asyncio.run(fanout.measure())
+        if "gateway" in wanted:
+            results += asyncio.run(gateway.measure())
     table = render(results)
     print(table)
     if arguments.update_readme:

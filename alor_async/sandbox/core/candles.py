@@ -22,6 +22,7 @@ from alor_async.sandbox.core.prints import Prints
 
 _DAY_SECONDS = 86_400
 _MONDAY = 4  # 1970-01-05
+_LONG_AGO = -(2**62)
 _LETTERS = {"86400": "D", "604800": "W", "2592000": "M", "31536000": "Y"}
 _SPELLING = re.compile(r"([0-9]{0,9})([DWMY]?)", re.IGNORECASE)
 
@@ -97,14 +98,18 @@ class Frame:
 def fold(bars: Iterable[Bar], frame: Frame) -> list[Bar]:
     """Join bars, given in order, into those of a longer frame."""
     joined: list[Bar] = []
-    opened = -1
+    opened: int | None = None
+    closes = _LONG_AGO
     for bar in bars:
-        start = frame.open_of(bar.time)
+        time = bar.time
+        start = opened if opened is not None and time < closes else frame.open_of(time)
         if start == opened:
             joined[-1] = merge(joined[-1], bar)
-        else:
-            joined.append(bar if bar.time == start else bar._replace(time=start))
-            opened = start
+            continue
+        joined.append(bar if time == start else bar._replace(time=start))
+        opened = start
+        if frame.is_intraday:
+            closes = min(start + frame.count, (start // _DAY_SECONDS + 1) * _DAY_SECONDS)
     return joined
 
 

@@ -30,6 +30,7 @@ ID_STRIDE = 16
 _EPOCH = date(1970, 1, 1)
 _THURSDAY = 3
 _FINE = 1_024
+_DAYS_REMEMBERED = 8
 
 
 class Bar(NamedTuple):
@@ -168,7 +169,7 @@ def _trade_count(minute: Bar, rng: Random) -> int:
 class History:
     """The past of one instrument. It knows no present: the caller says up to when it wants to see."""
 
-    __slots__ = ("_counts", "_days", "_seed", "_terms", "first_day")
+    __slots__ = ("_counts", "_days", "_minutes", "_seed", "_terms", "first_day")
 
     def __init__(self, terms: Terms, seed: int) -> None:
         """Prepare; nothing is computed until it is asked for."""
@@ -176,6 +177,7 @@ class History:
         self._seed = f"{seed}:{terms.spec.exchange}:{terms.spec.symbol}"
         self._days: dict[int, dict[int, Bar]] = {}
         self._counts: dict[int, int] = {}
+        self._minutes: dict[int, list[Bar]] = {}
         self.first_day = day_number(terms.spec.listed)
 
     def _rng(self, *place: object) -> Random:
@@ -237,7 +239,13 @@ class History:
         return split(hour, times, [MIN_LOTS_A_MINUTE] * count, self._rng("minutes", hour.time))
 
     def _whole_minutes(self, day: int) -> list[Bar]:
-        return [minute for hour in self._whole_hours(day) for minute in self._hour_minutes(hour)]
+        minutes = self._minutes.pop(day, None)
+        if minutes is None:
+            minutes = [minute for hour in self._whole_hours(day) for minute in self._hour_minutes(hour)]
+        self._minutes[day] = minutes
+        if len(self._minutes) > _DAYS_REMEMBERED:
+            del self._minutes[next(iter(self._minutes))]
+        return minutes
 
     def _minutes_between(self, day: int, start_us: int, until_us: int) -> Iterator[Bar]:
         """The minutes of a day, whole ones, that have a part in `[start_us, until_us)`."""

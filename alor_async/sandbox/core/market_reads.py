@@ -19,7 +19,7 @@ from alor_async.sandbox.core.entities import (
 )
 from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.market import InstrumentMarket
-from alor_async.sandbox.core.queries import candle_page, session_trades, trade_history
+from alor_async.sandbox.core.queries import BarPage, bar_page, candle_page, session_trades, trade_history
 from alor_async.sandbox.core.timeline import Timeline
 from alor_async.sandbox.core.tops import DELAY_US
 
@@ -173,9 +173,37 @@ class MarketReads:
         Raises:
             InvalidQuery: The time frame cannot be read, or the range is upside down.
         """
+        return candle_page(
+            self.get_bars(
+                exchange,
+                symbol,
+                timeframe,
+                start=start,
+                end=end,
+                board=board,
+                count_back=count_back,
+                untraded=untraded,
+                delayed=delayed,
+            )
+        )
+
+    def get_bars(
+        self,
+        exchange: str,
+        symbol: str,
+        timeframe: str,
+        *,
+        start: int,
+        end: int,
+        board: str | None = None,
+        count_back: int | None = None,
+        untraded: bool = False,
+        delayed: bool = False,
+    ) -> BarPage:
+        """What `get_candles` answers, in ticks: for those who write very many of them."""
         until_us = self._moment(delayed)
         market = self._directory.market(self._directory.find(exchange, symbol, exactly=untraded), board)
-        return candle_page(market, timeframe, start, end, count_back, until_us)
+        return bar_page(market, timeframe, start, end, count_back, until_us)
 
     def list_market_trades(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from alor_async.sandbox.core.candles import Frame, last_kept_day
 from alor_async.sandbox.core.clock import DAY, MOSCOW_OFFSET, SECOND, moscow_midnight
@@ -13,14 +14,24 @@ from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.core.errors import InvalidQuery
 from alor_async.sandbox.core.history import Bar
 from alor_async.sandbox.core.market import InstrumentMarket
+from alor_async.sandbox.core.terms import Terms
 
 MAX_TRADES_A_PAGE = 50_000
 LAST_SECOND = 2**40
 
 
-def candle_page(
+class BarPage(NamedTuple):
+    """Candles of a range as the engine counts them, and the open times of the neighbours outside it."""
+
+    terms: Terms
+    bars: list[Bar]
+    prev: int | None
+    next: int | None
+
+
+def bar_page(
     market: InstrumentMarket, timeframe: str, start: int, end: int, count_back: int | None, until_us: int
-) -> CandlePage:
+) -> BarPage:
     """The candles that open in `[start, end]`, and the neighbours outside.
 
     Raises:
@@ -39,14 +50,17 @@ def candle_page(
         bars = candles.before(frame, end + 1, count_back)
     before = candles.before(frame, bars[0].time if bars else start)
     after = candles.after(frame, bars[-1].time if bars else end)
-    price = market.terms.price
+    return BarPage(market.terms, bars, before[-1].time if before else None, after.time if after is not None else None)
 
-    def entity(bar: Bar) -> Candle:
-        return Candle(bar.time, price(bar.open), price(bar.high), price(bar.low), price(bar.close), bar.lots)
 
-    return CandlePage(
-        tuple(map(entity, bars)), before[-1].time if before else None, after.time if after is not None else None
+def candle_page(page: BarPage) -> CandlePage:
+    """A page of candles as the outside sees them."""
+    price = page.terms.price
+    candles = (
+        Candle(time, price(opened), price(high), price(low), price(closed), lots)
+        for time, opened, high, low, closed, lots in page.bars
     )
+    return CandlePage(tuple(candles), page.prev, page.next)
 
 
 def trade_history(

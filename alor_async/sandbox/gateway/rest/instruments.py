@@ -7,7 +7,8 @@ from enum import StrEnum
 from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.exchange import UnknownInstrument
 from alor_async.sandbox.gateway import encode
-from alor_async.sandbox.gateway.call import Call, Reply, json_reply
+from alor_async.sandbox.gateway.call import JSON, Call, Reply, json_reply
+from alor_async.sandbox.gateway.encode_candles import bar_page
 from alor_async.sandbox.gateway.routing import Access, Route
 
 _SEARCH_LIMIT = 25
@@ -124,7 +125,7 @@ def get_candles(call: Call) -> Reply:
     query = call.query
     query.flag("splitAdjust")
     query.choice("sliceMode", SliceMode)
-    page = call.exchange.get_candles(
+    page = call.exchange.get_bars(
         query.required("exchange"),
         query.required("symbol"),
         query.required("tf"),
@@ -135,7 +136,7 @@ def get_candles(call: Call) -> Reply:
         untraded=bool(query.flag("untraded")),
         delayed=call.delayed,
     )
-    return json_reply(encode.candle_page(page, call.format))
+    return Reply(200, bar_page(page, call.format), JSON)
 
 
 def list_market_trades(call: Call) -> Reply:

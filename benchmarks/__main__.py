@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import decoding, engine, fanout, footprint, gateway, rest, stampede
+from benchmarks import decoding, engine, fanout, footprint, gateway, history, market, rest, stampede
 from benchmarks.harness import Result
 from benchmarks.server import running
 
@@ -20,7 +20,7 @@ MARKED = re.compile(r"(<!-- bench:start -->\n).*?(<!-- bench:end -->)", re.DOTAL
 
 def main() -> None:
     """Run the parts that are asked for, all by default."""
-    parts = {"decoding", "rest", "stampede", "footprint", "engine", "fanout", "gateway"}
+    parts = {"decoding", "rest", "stampede", "footprint", "engine", "fanout", "gateway", "history", "market"}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(sorted(parts))}")
     parser.add_argument("--update-readme", action="store_true", help="put the table into README.md")
@@ -46,6 +46,10 @@ def main() -> None:
             results += asyncio.run(fanout.measure())
         if "gateway" in wanted:
             results += asyncio.run(gateway.measure())
+        if "history" in wanted:
+            results += history.measure()
+        if "market" in wanted:
+            results += market.measure()
     table = render(results)
     print(table)
     if arguments.update_readme:

@@ -97,20 +97,25 @@ class Frame:
 
 def fold(bars: Iterable[Bar], frame: Frame) -> list[Bar]:
     """Join bars, given in order, into those of a longer frame."""
-    joined: list[Bar] = []
-    opened: int | None = None
-    closes = _LONG_AGO
+    return list(_folded(bars, frame))
+
+
+def _folded(bars: Iterable[Bar], frame: Frame) -> Iterator[Bar]:
+    forming: Bar | None = None
+    opened, closes = 0, _LONG_AGO
     for bar in bars:
         time = bar.time
-        start = opened if opened is not None and time < closes else frame.open_of(time)
-        if start == opened:
-            joined[-1] = merge(joined[-1], bar)
-            continue
-        joined.append(bar if time == start else bar._replace(time=start))
-        opened = start
+        start = opened if time < closes else frame.open_of(time)
+        if forming is not None:
+            if start == opened:
+                forming = merge(forming, bar)
+                continue
+            yield forming
+        forming, opened = bar if time == start else bar._replace(time=start), start
         if frame.is_intraday:
             closes = min(start + frame.count, (start // _DAY_SECONDS + 1) * _DAY_SECONDS)
-    return joined
+    if forming is not None:
+        yield forming
 
 
 def _bar(trade: Print) -> Bar:
@@ -146,17 +151,19 @@ class Candles:
 
     def between(self, frame: Frame, start: int, end: int) -> list[Bar]:
         """The candles that open in `[start, end]`, in order."""
+        return list(self.walk(frame, start, end))
+
+    def walk(self, frame: Frame, start: int, end: int) -> Iterator[Bar]:
+        """The candles that open in `[start, end]`, in order, made as they are asked for."""
         start = max(start, self.first_time - frame.reach)
         end = min(end, self._until_us // SECOND)
         if start > end:
-            return []
-        bars = fold(chain(self._generated(frame, start, end), self._happened(frame, start, end)), frame)
-        low, high = 0, len(bars)
-        while low < high and bars[low].time < start:
-            low += 1
-        while high > low and bars[high - 1].time > end:
-            high -= 1
-        return bars if (low, high) == (0, len(bars)) else bars[low:high]
+            return
+        for bar in _folded(chain(self._generated(frame, start, end), self._happened(frame, start, end)), frame):
+            if bar.time > end:
+                return
+            if bar.time >= start:
+                yield bar
 
     def _generated(self, frame: Frame, start: int, end: int) -> Iterator[Bar]:
         """Bars of the past that the candles of a range are made of."""

@@ -21,10 +21,13 @@ LAST_SECOND = 2**40
 
 
 class BarPage(NamedTuple):
-    """Candles of a range as the engine counts them, and the open times of the neighbours outside it."""
+    """Candles of a range as the engine counts them, and the open times of the neighbours outside it.
+
+    The candles can be read once, before anything else happens on the exchange: very many are not held in memory.
+    """
 
     terms: Terms
-    bars: list[Bar]
+    bars: Iterable[Bar]
     prev: int | None
     next: int | None
 
@@ -45,11 +48,14 @@ def bar_page(
         raise InvalidQuery("From must not be later than To")
     start, end = max(start, -LAST_SECOND), min(end, LAST_SECOND)
     candles = market.candles(until_us)
-    bars = candles.between(frame, start, end)
-    if count_back is not None and len(bars) < count_back:
-        bars = candles.before(frame, end + 1, count_back)
-    before = candles.before(frame, bars[0].time if bars else start)
-    after = candles.after(frame, bars[-1].time if bars else end)
+    bars: Iterable[Bar] = candles.walk(frame, start, end)
+    if count_back is not None:
+        bars = found = list(bars)
+        if len(found) < count_back:
+            bars = found = candles.before(frame, end + 1, count_back)
+        if found:
+            start = min(start, found[0].time)
+    before, after = candles.before(frame, start), candles.after(frame, end)
     return BarPage(market.terms, bars, before[-1].time if before else None, after.time if after is not None else None)
 
 

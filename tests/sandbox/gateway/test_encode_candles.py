@@ -25,7 +25,6 @@ def test_bars_are_written_as_candles_are(
 ) -> None:
     start = NOON - days * 86_400
     page = exchange.get_bars("MOEX", symbol, frame, start=start, end=NOON)
-    assert len(page.bars) > 4_096 or frame == "D" or not days
     candles = exchange.get_candles("MOEX", symbol, frame, start=start, end=NOON)
-    assert len(candles.candles) == len(page.bars)
+    assert len(candles.candles) > 4_096 or frame == "D" or not days
     assert bar_page(page, format) == write_json(encode.candle_page(candles, format))

@@ -44,8 +44,10 @@ class InstrumentMarket:
         "_book_us",
         "_closes",
         "_crowd_number",
+        "_present",
         "_rng",
         "_session",
+        "_snapshots",
         "_tops",
         "_trading_status",
         "_trading_status_info",
@@ -76,6 +78,8 @@ class InstrumentMarket:
         self._closes: dict[int, int] = {}
         self._session: Bar | None = None
         self._before_opening: tuple[int, Bar | None] | None = None
+        self._snapshots: dict[int, tuple[int, BookSnapshot]] = {}
+        self._present: tuple[tuple[int, int], Quote] | None = None
         self._trading_status, self._trading_status_info = TRADING, TRADING_TEXT
         self.book_revision = self.trade_revision = self.status_revision = self.gathered = 0
         self._book_us = opened_us
@@ -256,7 +260,13 @@ class InstrumentMarket:
         return self._tops.at(until_us)
 
     def snapshot(self, depth: int, now_us: int) -> BookSnapshot:
-        """The best levels of both sides."""
+        """The best levels of both sides; the same object while the visible book stands."""
+        kept = self._snapshots.get(depth)
+        if kept is None or kept[0] != self.book_revision:
+            kept = self._snapshots[depth] = self.book_revision, self._snapshot(depth, now_us)
+        return kept[1]
+
+    def _snapshot(self, depth: int, now_us: int) -> BookSnapshot:
         bond_yield = self.terms.spec.bond_yield
         price = self.terms.price
 
@@ -284,6 +294,13 @@ class InstrumentMarket:
         if self._before_opening is None or self._before_opening[0] != day:
             self._before_opening = day, self.past.day(day, self.opened_us)
         return self._before_opening[1]
+
+    def present_quote(self, now_us: int) -> Quote:
+        """The quotes of the present; the same object while they stand."""
+        stamp = self.stamp(now_us)
+        if self._present is None or self._present[0] != stamp:
+            self._present = stamp, self.quote(now_us)
+        return self._present[1]
 
     def quote(self, until_us: int) -> Quote:
         """The quotes as they stood at a moment."""

@@ -139,7 +139,8 @@ class MarketReads:
 
     def get_quote(self, exchange: str, symbol: str, *, delayed: bool = False) -> Quote:
         """The quotes of an instrument."""
-        return self._market(exchange, symbol).quote(self._moment(delayed))
+        moment, market = self._moment(delayed), self._market(exchange, symbol)
+        return market.quote(moment) if delayed else market.present_quote(moment)
 
     def get_futures_quote(self, exchange: str, symbol: str) -> Quote:
         """The quotes of the nearest future: `symbol` is a contract or its group (`Si`, `SBRF`)."""

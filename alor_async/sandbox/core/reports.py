@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from alor_async.sandbox.core.accounts import CURRENCY, Account, Holding
 from alor_async.sandbox.core.broker import Broker
@@ -11,7 +12,7 @@ from alor_async.sandbox.core.directory import RISK_CATEGORY, Directory
 from alor_async.sandbox.core.entities import CurrencyBuyingPower, FuturesRisk, PortfolioRisk, Position, Summary
 from alor_async.sandbox.core.enums import Market, RiskStatus
 from alor_async.sandbox.core.history import session_day
-from alor_async.sandbox.core.terms import ratio, to_kopecks, to_money
+from alor_async.sandbox.core.terms import Terms, ratio, to_kopecks, to_money
 from alor_async.sandbox.core.timeline import Timeline
 
 EXCHANGE = "MOEX"
@@ -20,13 +21,15 @@ EXCHANGE = "MOEX"
 class Reports:
     """Summaries, positions and risk, worked out when they are asked for."""
 
-    __slots__ = ("_broker", "_directory", "_timeline")
+    __slots__ = ("_broker", "_directory", "_shown", "_timeline")
 
     def __init__(self, broker: Broker, directory: Directory, timeline: Timeline) -> None:
         """Report on a broker's accounts."""
         self._broker = broker
         self._directory = directory
         self._timeline = timeline
+        self._shown = lru_cache(maxsize=4096)(_row)
+        """A row is the same object while nothing about it changes."""
 
     # -- positions
 
@@ -36,29 +39,16 @@ class Reports:
         return tuple(rows) if without_currency else (*rows, _money_row(account))
 
     def _position(self, account: Account, holding: Holding) -> Position:
-        terms, spec = holding.terms, holding.terms.spec
         last, close = self._prices(holding)
-        worth = terms.value(last, holding.units)
-        settled = Decimal(holding.units - holding.unsettled)
-        units = Decimal(holding.units)
-        return Position(
-            portfolio=account.info.portfolio,
-            symbol=spec.symbol,
-            exchange=spec.exchange,
-            short_name=spec.short_name,
-            lot_size=terms.lot,
-            average_price=terms.average_price(holding.cost, holding.units),
-            units=units,
-            open_units=Decimal(holding.open_units),
-            units_t0=settled,
-            units_t1=units,
-            units_t2=units,
-            units_future=units,
-            volume=to_money(holding.cost),
-            current_volume=to_money(worth),
-            daily_unrealised_profit=to_money(holding.profit_today(last, close)),
-            unrealised_profit=to_money(worth - holding.cost),
-            is_currency=False,
+        return self._shown(
+            account.info.portfolio,
+            holding.terms,
+            last,
+            holding.units,
+            holding.open_units,
+            holding.unsettled,
+            holding.cost,
+            holding.profit_today(last, close),
         )
 
     def _prices(self, holding: Holding) -> tuple[int, int]:
@@ -143,6 +133,32 @@ class Reports:
             position_risk=to_kopecks(figures.margin),
             is_limits_set=False,
         )
+
+
+def _row(
+    portfolio: str, terms: Terms, last: int, held: int, opened: int, unsettled: int, cost: int, today: int
+) -> Position:
+    """A holding: the last price in ticks, quantities in units, money in micros."""
+    spec, units, worth = terms.spec, Decimal(held), terms.value(last, held)
+    return Position(
+        portfolio=portfolio,
+        symbol=spec.symbol,
+        exchange=spec.exchange,
+        short_name=spec.short_name,
+        lot_size=terms.lot,
+        average_price=terms.average_price(cost, held),
+        units=units,
+        open_units=Decimal(opened),
+        units_t0=Decimal(held - unsettled),
+        units_t1=units,
+        units_t2=units,
+        units_future=units,
+        volume=to_money(cost),
+        current_volume=to_money(worth),
+        daily_unrealised_profit=to_money(today),
+        unrealised_profit=to_money(worth - cost),
+        is_currency=False,
+    )
 
 
 def _money_row(account: Account) -> Position:

@@ -102,7 +102,7 @@ class Gateway:
         if request.headers.get("Expect", "").lower() == "100-continue":
             wire.invite_body()
         try:
-            body = await request.read()
+            body = await request.read() if request.can_read_body else b""
         except web.HTTPRequestEntityTooLarge:
             return to_response(_noted(received, Reply(413)))
         received.keep_body(body)

@@ -46,6 +46,11 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+def written_reply(body: bytes) -> Reply:
+    """A JSON answer that is written already."""
+    return Reply(200, body, JSON)
+
+
 def json_reply(value: object, status: int = 200) -> Reply:
     """A JSON answer."""
     return Reply(status, write_json(value), JSON)
@@ -81,7 +86,7 @@ class Query:
     __slots__ = ("_values",)
 
     def __init__(self, text: str) -> None:
-        self._values = {name.lower(): value for name, value in parse_qsl(text) if value}
+        self._values = {name.lower(): value for name, value in parse_qsl(text) if value} if text else {}
 
     def text(self, name: str) -> str | None:
         """A value as it was sent."""

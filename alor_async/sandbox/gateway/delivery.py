@@ -21,10 +21,9 @@ def to_response(reply: Reply) -> web.Response:
 
 
 def _headers(reply: Reply) -> CIMultiDict[str]:
-    headers = CIMultiDict(reply.headers)
-    if reply.content_type is not None:
-        headers["Content-Type"] = reply.content_type
-    return headers
+    if reply.content_type is None:
+        return CIMultiDict(reply.headers)
+    return CIMultiDict({"Content-Type": reply.content_type, **reply.headers})
 
 
 def silence(wire: Wire) -> web.Response:

@@ -13,11 +13,12 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from alor_async.sandbox.core import entities as core
 from alor_async.sandbox.core.enums import ClientType, Market
-from alor_async.sandbox.gateway.jsonwriter import expiry_text, utc_text, zoneless_text
+from alor_async.sandbox.gateway.jsonwriter import expiry_text, utc_text, write_json, zoneless_text
 from alor_async.values import Format
 
 T = TypeVar("T")
 Wire: TypeAlias = dict[str, object]
+_MOST_KEPT = 2048
 FORMATS = (Format.SIMPLE, Format.SLIM, Format.HEAVY)
 
 
@@ -64,6 +65,32 @@ def present(attribute: str) -> Callable[[Any], bool]:
     return lambda entity: read(entity) is not None
 
 
+class Written(Generic[T]):
+    """Bytes of what was written before: the exchange shows the same object for as long as nothing about it changes."""
+
+    __slots__ = ("_kept", "_write")
+
+    def __init__(self, write: Callable[[T, Format, bool], Wire]) -> None:
+        self._write = write
+        self._kept: dict[tuple[int, Format, bool], tuple[T, bytes]] = {}
+
+    def bytes_of(self, entity: T, format: Format, *, existing: bool = True) -> bytes:
+        """One entity as JSON."""
+        key = (id(entity), format, existing)
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] is entity:
+            return kept[1]
+        body = write_json(self._write(entity, format, existing))
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[key] = (entity, body)
+        return body
+
+    def list_of(self, entities: Iterable[T], format: Format, *, existing: bool = True) -> bytes:
+        """A list of them."""
+        return b"[" + b",".join([self.bytes_of(entity, format, existing=existing) for entity in entities]) + b"]"
+
+
 class _Plan(NamedTuple):
     always: tuple[tuple[str, Callable[[Any], object]], ...]
     sometimes: tuple[tuple[str, Callable[[Any], object], Callable[[Any], bool]], ...]
@@ -75,6 +102,8 @@ class Table(Generic[T]):
 
     def __init__(self, *rows: Row, existing: tuple[str, str, str] = ("", "", "")) -> None:
         self._plans = {format: self._plan(rows, format, existing[index]) for index, format in enumerate(FORMATS)}
+        self.written = Written(self._as_wire)
+        """The same as bytes, kept while the exchange shows the same objects."""
 
     @staticmethod
     def _plan(rows: Iterable[Row], format: Format, existing: str) -> _Plan:
@@ -95,6 +124,9 @@ class Table(Generic[T]):
         if plan.existing:
             wire[plan.existing] = existing
         return wire
+
+    def _as_wire(self, entity: T, format: Format, existing: bool) -> Wire:
+        return self.one(entity, format, existing=existing)
 
     def many(self, entities: Iterable[T], format: Format = Format.HEAVY, *, existing: bool = True) -> list[Wire]:
         """A list of them."""
@@ -288,6 +320,13 @@ def book(snapshot: core.BookSnapshot, format: Format, *, existing: bool = True) 
         "ms_timestamp": snapshot.timestamp_ms,
         "existing": existing,
     }
+
+
+def _book(snapshot: core.BookSnapshot, format: Format, existing: bool) -> Wire:
+    return book(snapshot, format, existing=existing)
+
+
+BOOK: Written[core.BookSnapshot] = Written(_book)
 
 
 def _long_levels(levels: Iterable[core.BookLevel]) -> list[Wire]:

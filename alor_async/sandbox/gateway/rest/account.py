@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.gateway import encode_account as encode
-from alor_async.sandbox.gateway.call import Call, Refused, Reply, invalid, json_reply
+from alor_async.sandbox.gateway.call import Call, Refused, Reply, invalid, json_reply, written_reply
 from alor_async.sandbox.gateway.routing import Route
 
 _MOST_TRADES = 1000
@@ -21,7 +21,7 @@ def list_positions(call: Call) -> Reply:
     """Holdings and money."""
     without_currency = bool(call.query.flag("withoutCurrency"))
     found = call.exchange.list_positions(call.own(call.path["portfolio"]), without_currency=without_currency)
-    return json_reply(encode.POSITION.many(found, call.format))
+    return written_reply(encode.POSITION.written.list_of(found, call.format))
 
 
 def list_positions_by_login(call: Call) -> Reply:
@@ -31,13 +31,15 @@ def list_positions_by_login(call: Call) -> Reply:
     without_currency = bool(call.query.flag("withoutCurrency"))
     found = call.exchange.list_positions_by_login(call.grant.login, without_currency=without_currency)
     allowed = call.grant.portfolios
-    return json_reply(encode.POSITION.many((one for one in found if one.portfolio in allowed), call.format))
+    return written_reply(
+        encode.POSITION.written.list_of((one for one in found if one.portfolio in allowed), call.format)
+    )
 
 
 def get_position(call: Call) -> Reply:
     """One holding."""
     found = call.exchange.get_position(call.own(call.path["portfolio"]), call.path["symbol"])
-    return Reply(404) if found is None else json_reply(encode.POSITION.one(found, call.format))
+    return Reply(404) if found is None else written_reply(encode.POSITION.written.bytes_of(found, call.format))
 
 
 def get_risk(call: Call) -> Reply:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.exchange import UnknownInstrument
 from alor_async.sandbox.gateway import encode
-from alor_async.sandbox.gateway.call import JSON, Call, Reply, json_reply
+from alor_async.sandbox.gateway.call import JSON, Call, Reply, json_reply, written_reply
 from alor_async.sandbox.gateway.encode_candles import bar_page
 from alor_async.sandbox.gateway.routing import Access, Route
 
@@ -96,15 +96,15 @@ def list_risk_rates(call: Call) -> Reply:
 
 def get_quotes(call: Call) -> Reply:
     """Quotes of a list of instruments; names that do not exist are left out."""
-    quotes: list[encode.Wire] = []
+    quotes: list[bytes] = []
     for name in call.path["symbols"].split(","):
         exchange, _, symbol = name.partition(":")
         try:
             quote = call.exchange.get_quote(exchange, symbol.partition(":")[0], delayed=call.delayed)
         except UnknownInstrument:
             continue
-        quotes.append(encode.QUOTE.one(quote, call.format))
-    return json_reply(quotes)
+        quotes.append(encode.QUOTE.written.bytes_of(quote, call.format))
+    return written_reply(b"[" + b",".join(quotes) + b"]")
 
 
 def get_futures_quote(call: Call) -> Reply:
@@ -117,7 +117,7 @@ def get_order_book(call: Call) -> Reply:
     """The order book."""
     depth = _or(call.query.integer("depth", least=1, most=_MOST_DEPTH), _DEPTH)
     found = call.exchange.get_book(call.path["exchange"], call.path["symbol"], board=call.board, depth=depth)
-    return json_reply(encode.book(found, call.format))
+    return written_reply(encode.BOOK.bytes_of(found, call.format))
 
 
 def get_candles(call: Call) -> Reply:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.gateway import encode_account as encode
 from alor_async.sandbox.gateway.call import Call, Refused, Reply, invalid, json_reply, written_reply
+from alor_async.sandbox.gateway.order_fields import is_order_number
 from alor_async.sandbox.gateway.routing import Route
 
 _MOST_TRADES = 1000
@@ -55,13 +56,15 @@ def get_futures_risk(call: Call) -> Reply:
 
 def list_orders(call: Call) -> Reply:
     """Exchange orders of today."""
-    return json_reply(encode.ORDER.many(call.exchange.list_orders(call.own(call.path["portfolio"])), call.format))
+    return written_reply(
+        encode.ORDER.written.list_of(call.exchange.list_orders(call.own(call.path["portfolio"])), call.format)
+    )
 
 
 def get_order(call: Call) -> Reply:
     """One exchange order."""
     found = call.exchange.get_order(call.own(call.path["portfolio"]), order_number(call, "orderId"))
-    return Reply(404) if found is None else json_reply(encode.ORDER.one(found, call.format))
+    return Reply(404) if found is None else written_reply(encode.ORDER.written.bytes_of(found, call.format))
 
 
 def list_stop_orders(call: Call) -> Reply:
@@ -106,7 +109,7 @@ def list_trades_history(call: Call) -> Reply:
 def order_number(call: Call, name: str) -> str:
     """A path parameter that is an order number."""
     text = call.path[name]
-    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+    if not is_order_number(text):
         raise invalid(name, f"The value '{text[:80]}' is not valid.")
     return text
 

@@ -7,62 +7,58 @@ from alor_async.sandbox.core.commands import (
     CancelOrder,
     CommandResult,
     EstimateOrder,
-    PlaceOrder,
-    PlaceStop,
     Rejected,
     ReplaceOrder,
     ReplaceStop,
 )
-from alor_async.sandbox.core.enums import Condition, Side, TimeInForce
 from alor_async.sandbox.gateway import encode_account as encode
 from alor_async.sandbox.gateway.call import Call, Fields, Reply, json_reply, read_array, text_reply
+from alor_async.sandbox.gateway.order_fields import read_order, read_stop
 from alor_async.sandbox.gateway.rest.account import order_number
 from alor_async.sandbox.gateway.routing import Route
-
-_INT64 = 2**63 - 1
 
 
 def place_market(call: Call) -> Reply:
     """Place a market order."""
-    return _answer(call.exchange.place_order(_order(call, call.fields(), is_limit=False)))
+    return _answer(call.exchange.place_order(read_order(call.fields(), call.own, is_limit=False)))
 
 
 def place_limit(call: Call) -> Reply:
     """Place a limit order."""
-    return _answer(call.exchange.place_order(_order(call, call.fields(), is_limit=True)))
+    return _answer(call.exchange.place_order(read_order(call.fields(), call.own, is_limit=True)))
 
 
 def replace_market(call: Call) -> Reply:
     """Replace an order by a market order."""
-    order = _order(call, call.fields(), is_limit=False)
+    order = read_order(call.fields(), call.own, is_limit=False)
     return _answer(call.exchange.replace_order(ReplaceOrder(order_id=order_number(call, "orderId"), order=order)))
 
 
 def replace_limit(call: Call) -> Reply:
     """Replace an order by a limit order."""
-    order = _order(call, call.fields(), is_limit=True)
+    order = read_order(call.fields(), call.own, is_limit=True)
     return _answer(call.exchange.replace_order(ReplaceOrder(order_id=order_number(call, "orderId"), order=order)))
 
 
 def place_stop(call: Call) -> Reply:
     """Place a conditional order that becomes a market order."""
-    return _answer(call.exchange.place_stop(_stop(call, call.fields(), is_limit=False)))
+    return _answer(call.exchange.place_stop(read_stop(call.fields(), call.own, is_limit=False)))
 
 
 def place_stop_limit(call: Call) -> Reply:
     """Place a conditional order that becomes a limit order."""
-    return _answer(call.exchange.place_stop(_stop(call, call.fields(), is_limit=True)))
+    return _answer(call.exchange.place_stop(read_stop(call.fields(), call.own, is_limit=True)))
 
 
 def replace_stop(call: Call) -> Reply:
     """Replace a conditional order."""
-    order = _stop(call, call.fields(), is_limit=False)
+    order = read_stop(call.fields(), call.own, is_limit=False)
     return _answer(call.exchange.replace_stop(ReplaceStop(order_id=order_number(call, "stopOrderId"), order=order)))
 
 
 def replace_stop_limit(call: Call) -> Reply:
     """Replace a conditional limit order."""
-    order = _stop(call, call.fields(), is_limit=True)
+    order = read_stop(call.fields(), call.own, is_limit=True)
     return _answer(call.exchange.replace_stop(ReplaceStop(order_id=order_number(call, "stopOrderId"), order=order)))
 
 
@@ -104,58 +100,6 @@ def estimate_all(call: Call) -> Reply:
     """What each of several orders would cost."""
     requests = [_estimate(call, Fields(item)) for item in read_array(call.body)]
     return json_reply(encode.ESTIMATE.many(call.exchange.estimate(request) for request in requests))
-
-
-def _order(call: Call, fields: Fields, *, is_limit: bool) -> PlaceOrder:
-    portfolio, instrument = _who_and_what(call, fields)
-    return PlaceOrder(
-        portfolio=portfolio,
-        exchange=instrument.text("exchange").upper(),
-        symbol=instrument.text("symbol"),
-        board=_board(fields, instrument),
-        side=fields.choice("side", Side),
-        lots=fields.integer("quantity"),
-        price=fields.decimal("price") if is_limit else None,
-        time_in_force=fields.choice_or("timeInForce", TimeInForce.ONE_DAY),
-        comment=fields.text_or_none("comment"),
-        allow_margin=fields.flag("allowMargin"),
-        iceberg_fixed=fields.integer_or_none("icebergFixed"),
-        iceberg_variance=fields.integer_or_none("icebergVariance"),
-    )
-
-
-def _stop(call: Call, fields: Fields, *, is_limit: bool) -> PlaceStop:
-    portfolio, instrument = _who_and_what(call, fields)
-    return PlaceStop(
-        portfolio=portfolio,
-        exchange=instrument.text("exchange").upper(),
-        symbol=instrument.text("symbol"),
-        board=_board(fields, instrument),
-        side=fields.choice("side", Side),
-        lots=fields.integer("quantity"),
-        condition=fields.choice("condition", Condition),
-        trigger_price=fields.decimal("triggerPrice"),
-        price=fields.decimal("price") if is_limit else None,
-        ends_at=fields.integer("stopEndUnixTime", _INT64) if fields.has("stopEndUnixTime") else 0,
-        time_in_force=fields.choice_or("timeInForce", TimeInForce.ONE_DAY),
-        comment=fields.text_or_none("comment"),
-        allow_margin=fields.flag("allowMargin"),
-        iceberg_fixed=fields.integer_or_none("icebergFixed"),
-        iceberg_variance=fields.integer_or_none("icebergVariance"),
-        protecting_seconds=fields.integer_or_none("protectingSeconds"),
-        activate=fields.flag("activate", otherwise=True),
-    )
-
-
-def _who_and_what(call: Call, fields: Fields) -> tuple[str, Fields]:
-    portfolio = fields.part("user").text("portfolio")
-    instrument = fields.part("instrument")
-    return call.own(portfolio), instrument
-
-
-def _board(fields: Fields, instrument: Fields) -> str | None:
-    """The board stands in the instrument; at the top level it is as good."""
-    return instrument.text_or_none("instrumentGroup") or fields.text_or_none("board")
 
 
 def _estimate(call: Call, fields: Fields) -> EstimateOrder:

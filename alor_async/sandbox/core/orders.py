@@ -56,6 +56,7 @@ class LiveOrder:
     paid: int = 0
     resting: BookOrder | None = None
     reason: str | None = None
+    _shown: tuple[tuple[object, ...], Order] | None = None
 
     @property
     def terms(self) -> Terms:
@@ -102,9 +103,14 @@ class LiveOrder:
         return Iceberg(ticket.iceberg_fixed, ticket.iceberg_variance, shown * lot, shown, filled * lot, filled)
 
     def view(self) -> Order:
-        """The order as the outside sees it now. The reason of an exchange's refusal stands in the comment."""
-        comment = self.ticket.comment if self.reason is None else self.reason
-        return self._view(self.status, self.filled, self.updated_us, comment, self._iceberg())
+        """The order as the outside sees it now, the same object while nothing changes. The reason of an exchange's refusal stands in the comment."""
+        resting = self.resting
+        shown = None if resting is None else (resting.visible, resting.part)
+        state = (self.status, self.filled, self.updated_us, self.reason, shown)
+        if self._shown is None or self._shown[0] != state:
+            comment = self.ticket.comment if self.reason is None else self.reason
+            self._shown = state, self._view(self.status, self.filled, self.updated_us, comment, self._iceberg())
+        return self._shown[1]
 
     def as_accepted(self) -> Order:
         """The order as it was before it met the book."""

@@ -21,7 +21,7 @@ EXCHANGE = "MOEX"
 class Reports:
     """Summaries, positions and risk, worked out when they are asked for."""
 
-    __slots__ = ("_broker", "_directory", "_shown", "_timeline")
+    __slots__ = ("_broker", "_directory", "_money", "_shown", "_timeline")
 
     def __init__(self, broker: Broker, directory: Directory, timeline: Timeline) -> None:
         """Report on a broker's accounts."""
@@ -29,6 +29,7 @@ class Reports:
         self._directory = directory
         self._timeline = timeline
         self._shown = lru_cache(maxsize=4096)(_row)
+        self._money = lru_cache(maxsize=64)(_money_row)
         """A row is the same object while nothing about it changes."""
 
     # -- positions
@@ -36,7 +37,10 @@ class Reports:
     def positions(self, account: Account, *, without_currency: bool) -> tuple[Position, ...]:
         """Holdings in the order in which they were first bought, then the money."""
         rows = [self._position(account, holding) for holding in account.holdings.values() if not holding.is_idle]
-        return tuple(rows) if without_currency else (*rows, _money_row(account))
+        if without_currency:
+            return tuple(rows)
+        money = self._money(account.info.portfolio, account.cash, account.unsettled_cash, account.open_cash)
+        return (*rows, money)
 
     def _position(self, account: Account, holding: Holding) -> Position:
         last, close = self._prices(holding)
@@ -161,17 +165,18 @@ def _row(
     )
 
 
-def _money_row(account: Account) -> Position:
-    cash, settled = to_money(account.cash), to_money(account.cash - account.unsettled_cash)
+def _money_row(portfolio: str, held: int, unsettled: int, opened: int) -> Position:
+    """Money as a holding; micros."""
+    cash, settled = to_money(held), to_money(held - unsettled)
     return Position(
-        portfolio=account.info.portfolio,
+        portfolio=portfolio,
         symbol=CURRENCY,
         exchange=EXCHANGE,
         short_name="Рубль",
         lot_size=1,
         average_price=Decimal(1),
         units=cash,
-        open_units=to_money(account.open_cash),
+        open_units=to_money(opened),
         units_t0=settled,
         units_t1=cash,
         units_t2=cash,

@@ -78,6 +78,18 @@ class TestBooks:
         (book,) = await ws.new(guid)
         assert book["bids"] == [{"price": price, "volume": 7}]
 
+    @pytest.mark.parametrize("opcode", [BOOK, QUOTES])
+    async def test_what_leaves_it_as_it_was_is_no_change(
+        self, ws: Talker, rest: Caller, stocks: str, opcode: str
+    ) -> None:
+        guid = await ws.subscribe(opcode, code="SBER")
+        ws.take(guid)
+        answer = await rest.place_limit(stocks, 250, timeInForce="immediateorcancel")
+        assert answer.status == 200
+        await ws.sandbox.clock.advance(seconds=1)
+        await ws.quiet()
+        assert not ws.take(guid)
+
     async def test_the_book_of_another_instrument_is_none_of_its_business(self, ws: Talker) -> None:
         guid = await ws.subscribe(BOOK, code="SBER")
         ws.take(guid)
@@ -212,13 +224,13 @@ class TestCandles:
 
     async def test_the_last_state_of_a_candle_comes_before_the_next_one(self, ws: Talker, rest: Caller) -> None:
         start = unix(ws.sandbox)
-        guid = await ws.subscribe(CANDLES, code="SBER", tf=60, frequency=30_000, **{"from": start})
+        guid = await ws.subscribe(CANDLES, code="SBER", tf=60, frequency=100_000, **{"from": start})
         market = ws.sandbox.market["SBER"]
         for lots, price in ((1, "300.10"), (2, "300.50"), (3, "300.05")):
             market.trade(price=price, lots=lots)
         await ws.sandbox.clock.advance(seconds=60 - start % 60)
         market.trade(price="301", lots=5)
-        await ws.sandbox.clock.advance(seconds=30)
+        await ws.sandbox.clock.advance(seconds=40)
         await ws.quiet()
         candles = ws.take(guid)
         assert [(candle["time"], candle["volume"]) for candle in candles] == [

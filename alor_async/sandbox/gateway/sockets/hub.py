@@ -34,7 +34,7 @@ V = TypeVar("V")
 _AT_ONCE = 500
 """So many messages are handed out before others in the loop have their turn."""
 _BEHIND = MOST_UNREAD // 2
-_PATIENCE = 0.25
+_PATIENCE = 0.5
 _LOOK_EVERY = 0.005
 
 
@@ -42,7 +42,7 @@ class Hub:
     """Every topic that anybody is subscribed to. It listens to the exchange only while there is one.
 
     When time runs faster than a client can read, the hub waits for the client as long as he reads at all. For one who has
-    read nothing for a quarter of a second it does not wait any more, and then he is cut off as any slow client is.
+    read nothing for half a second it does not wait any more, and then he is cut off as any slow client is.
     """
 
     def __init__(

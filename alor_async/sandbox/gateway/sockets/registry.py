@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_SOCKETS = 10
 """So many sockets, of both kinds together, may one login have open at once."""
+_SYSTEM_BUFFER = 256 * 1024
 _POLICY_VIOLATION = 1008
 _CLOSING_HANDSHAKE = 1.0
 
@@ -122,6 +125,7 @@ class Sockets:
             self.refused += 1
             return to_response(text_reply(f"More than {self._limit} connections at once are not allowed.", 429))
         connection = self._make(kind, websocket, wire)
+        _limit_what_the_system_takes(request)
         try:
             await websocket.prepare(request)
             await connection.run()
@@ -156,6 +160,14 @@ class Sockets:
             connection.dialogue = self._dialogues[kind](connection)
             self._open[connection] = None
         return connection
+
+
+def _limit_what_the_system_takes(request: web.BaseRequest) -> None:
+    """Keep the system's own buffer small: what lies there counts as read, and hides how fast a client reads."""
+    if request.transport is not None:
+        raw: socket.socket = request.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # it is gone already
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_BUFFER)
 
 
 def _view(connection: Connection) -> SocketView:

@@ -35,6 +35,7 @@ from alor_async.sandbox.gateway.oauth import Tokens
 from alor_async.sandbox.gateway.received import Received, RequestLog
 from alor_async.sandbox.gateway.rest import ROUTES
 from alor_async.sandbox.gateway.routing import Router
+from alor_async.sandbox.gateway.sockets.commands import Commands, Repeats
 from alor_async.sandbox.gateway.sockets.hub import Hub
 from alor_async.sandbox.gateway.sockets.messages import MessageLog
 from alor_async.sandbox.gateway.sockets.registry import MOST_SOCKETS, Sockets
@@ -159,7 +160,10 @@ class Sandbox:
         failures: list[BaseException] = []
         hub = Hub(self._exchange, self._lock, failures.append)
         self.sockets = Sockets(
-            {"ws": partial(Subscriptions, self._exchange, self._lock, self.tokens, hub)},
+            {
+                "ws": partial(Subscriptions, self._exchange, self._lock, self.tokens, hub),
+                "cws": partial(Commands, self._exchange, self._lock, self.tokens, Repeats()),
+            },
             limit=socket_limit,
             too_many=self._exchange.assumptions.too_many_sockets,
             log=self.messages,

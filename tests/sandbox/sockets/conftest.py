@@ -11,6 +11,7 @@ import pytest
 from alor_async.sandbox import Sandbox
 from tests.sandbox.gateway.client import Caller
 from tests.sandbox.sockets.client import Talker, portfolio_of, talking
+from tests.sandbox.sockets.trader import Trader, trading
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +50,9 @@ async def ws(sandbox: Sandbox) -> AsyncIterator[Talker]:
 async def rest(sandbox: Sandbox) -> AsyncIterator[Caller]:
     async with aiohttp.ClientSession() as session:
         yield Caller(sandbox, session)
+
+
+@pytest.fixture
+async def cws(sandbox: Sandbox) -> AsyncIterator[Trader]:
+    async with trading(sandbox) as trader:
+        yield trader

@@ -14,6 +14,7 @@ import hashlib
 import threading
 from collections.abc import Hashable
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alor_async.sandbox.core.commands import Rejected
@@ -116,10 +117,7 @@ class Commands:
         except _Refusal as refusal:
             self._refuse(about, refusal.code, refusal.text, refusal.problem)
         except Refused as refused:
-            if refused.reply.status == 403:
-                self._refuse(about, 403, _NO_ACCESS, _Problem.RIGHTS)
-            else:
-                self._refuse(about, 400, refused.reply.body.decode(), _Problem.NOT_UNDERSTOOD)
+            self._refuse(about, refused.reply.status, refused.reply.body.decode(), _Problem.NOT_UNDERSTOOD)
         except Exception:
             self._reply(about, 500, "Internal error")
             raise
@@ -177,7 +175,7 @@ class Commands:
     def _execute(self, kind: CommandKind, fields: Fields, grant: Grant, about: About) -> None:
         if "orderscreate" not in grant.scopes:
             raise _Refusal(403, _NO_SCOPE, _Problem.RIGHTS)
-        command = kind.read(fields, grant.own)
+        command = kind.read(fields, partial(_own, grant))
         looks_for_repeats = fields.flag("checkDuplicates", otherwise=True) and self._looks_for_repeats
         with self._exchange_lock:
             self._exchange.advance()
@@ -206,6 +204,13 @@ class Commands:
         if order_id is not None:
             reply["orderNumber"] = int(order_id) if self._writes_numbers else order_id
         self._connection.send(write_json(reply), about)
+
+
+def _own(grant: Grant, portfolio: str) -> str:
+    found = grant.portfolio(portfolio)
+    if found is None:
+        raise _Refusal(403, _NO_ACCESS, _Problem.RIGHTS)
+    return found
 
 
 def _fatal_problems(assumptions: Assumptions) -> frozenset[_Problem]:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from alor_async.errors import InvalidArgument
+from alor_async.sandbox.core.clock import to_datetime
 from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.core.errors import InvalidQuery
+from alor_async.sandbox.core.tape import write_tape
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from alor_async.sandbox.core.entities import BookSnapshot, Candle, InstrumentSpec, MarketTrade, Quote
     from alor_async.sandbox.core.exchange import Exchange
     from alor_async.sandbox.core.market import InstrumentMarket
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
 Price: TypeAlias = "Decimal | str | int"
 Levels: TypeAlias = Iterable[tuple[Price, int]]
 SideName: TypeAlias = Literal["buy", "sell"]
+
+_FASTEST = 1_000_000.0
 
 
 class MarketHandle:
@@ -163,15 +171,55 @@ class Markets:
         Raises:
             InvalidArgument: There is no such instrument.
         """
+        return MarketHandle(self._exchange, self._lock, *self._names(instrument))
+
+    def _names(self, instrument: str) -> tuple[str, str]:
+        """The exchange and the symbol of an instrument that exists."""
         exchange, colon, symbol = instrument.partition(":")
         if not colon:
             exchange, symbol = "MOEX", instrument
         try:
             with self._lock:
-                self._exchange.get_instrument(exchange, symbol)
+                self._exchange.find_market(exchange, symbol)
         except LookupError as error:
             raise InvalidArgument("instrument", f"{instrument!r} is not one of the sandbox's") from error
-        return MarketHandle(self._exchange, self._lock, exchange, symbol)
+        return exchange, symbol
+
+    def replay(self, tape: str | PathLike[str] | Iterable[str], *, speed: float = 1) -> datetime:
+        """Play a tape from now on, in exchange time; let the instruments on it stand still otherwise.
+
+        Args:
+            tape: A file of JSON lines, or the lines themselves; `alor_async.sandbox.core.tape` describes them.
+            speed: How many seconds of the tape pass in one second of exchange time.
+
+        Returns:
+            When the last event happens: `await sandbox.clock.set(sandbox.market.replay("day.ndjson"))`.
+
+        Raises:
+            InvalidArgument: `speed` is not greater than 0, or a line is wrong: the error tells its number, and nothing is
+                played.
+            OSError: The file cannot be read.
+        """
+        if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0 < speed <= _FASTEST:
+            raise InvalidArgument("speed", f"must be a number greater than 0, at most {_FASTEST:g}, got {speed!r:.40}")
+        lines = Path(tape).read_text("utf-8").splitlines() if isinstance(tape, str | PathLike) else tape
+        with self._lock:
+            ends_us = self._exchange.crowd.replay(lines, self._exchange.find_market, Decimal(str(speed)))
+        return to_datetime(ends_us)
+
+    def save(self, path: str | PathLike[str], *instruments: str) -> None:
+        """Write the trades since the sandbox was made as a tape: of some instruments, or of all that were looked at.
+
+        Of very many trades of one instrument the last are kept (`alor_async.sandbox.core.prints.MOST_KEPT`).
+
+        Raises:
+            InvalidArgument: There is no such instrument.
+            OSError: The file cannot be written.
+        """
+        with self._lock:
+            chosen = [self._exchange.find_market(*self._names(name)) for name in instruments]
+            lines = list(write_tape(chosen or self._exchange.open_markets))
+        Path(path).write_text("".join(lines), "utf-8")
 
 
 def _price(argument: str, price: Any) -> Decimal:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 from alor_async.errors import InvalidArgument
+from alor_async.sandbox.core.book import BookOrder
 from alor_async.sandbox.core.entities import MarketTrade
 from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.matching import Matching
+from alor_async.sandbox.core.tape import FindMarket, Replay, read_tape
 from alor_async.sandbox.core.timeline import Timeline
 
 Levels = Sequence[tuple[Decimal, int]]
@@ -115,6 +117,19 @@ class Crowd:
         with self._ordered("crowd_cleared", market):
             market.clear_crowd()
 
+    def replay(self, lines: Iterable[str], find_market: FindMarket, speed: Decimal) -> int:
+        """Play a tape from now on; when its last event happens, in microseconds of exchange time.
+
+        Raises:
+            InvalidArgument: A line of the tape is none; nothing of it is played.
+        """
+        self._live()
+        events = read_tape(lines, find_market)
+        self._journal.record(self._timeline.now_us, "replay", events=len(events), speed=speed)
+        ends_us = Replay(events, self, self._timeline, speed).ends_us
+        self._live()
+        return ends_us
+
     # -- at a moment of its own: nothing is checked or journalled, and the timeline lets everything react
 
     def move(self, market: InstrumentMarket, ticks: int, lots: int, side: Side | None = None) -> None:
@@ -128,15 +143,21 @@ class Crowd:
 
     def print(self, market: InstrumentMarket, side: Side, ticks: int, lots: int) -> None:
         """Trade at a price and leave the crowd's other orders as they are, but for those that would cross it."""
-        book = market.book
         for resting in Side:
-            for order in list(book.orders(resting)):
-                if (order.ticks - ticks) * resting.sign <= 0:
-                    break
-                if order.number < 0:
-                    self._matching.crowd_cancel(market, order)
+            self._withdraw(market, resting, ticks)
         self._trade_through(market, side, ticks, lots)
         self._matching.note_book(market)
+
+    def _withdraw(self, market: InstrumentMarket, side: Side, ticks: int) -> None:
+        """Take out the crowd's orders that are better than a price."""
+        passed: list[BookOrder] = []
+        for order in market.book.orders(side):
+            if (order.ticks - ticks) * side.sign <= 0:
+                break
+            if order.number < 0:
+                passed.append(order)
+        for order in passed:
+            self._matching.crowd_cancel(market, order)
 
     def replace_book(
         self, market: InstrumentMarket, bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]]
@@ -149,15 +170,24 @@ class Crowd:
         self._matching.note_book(market)
 
     def _trade_through(self, market: InstrumentMarket, side: Side, ticks: int, lots: int) -> None:
-        """Fill clients' orders that a price passes, then trade at the price: with them first, with itself for the rest."""
+        """Fill clients' orders that a price passes, then those at the price; the rest the crowd trades with itself."""
         for direction in (side.opposite, side):
             passed = ticks - direction.sign
             while market.book.crosses(direction, passed):
                 self._matching.crowd_take(market, direction, passed, market.book.visible_lots(direction.opposite))
-        left = lots - self._matching.crowd_take(market, side, ticks, lots)
-        if left:
-            self._matching.crowd_add(market, side.opposite, ticks, left)
-            self._matching.crowd_take(market, side, ticks, left)
+        of_crowd = 0
+        while lots > of_crowd and market.book.crosses(side, ticks):
+            first = next(market.book.orders(side.opposite))
+            if first.number > 0:
+                lots -= self._matching.crowd_take(market, side, ticks, min(lots - of_crowd, first.visible))
+                continue
+            self._matching.crowd_cancel(market, first)
+            wanted = lots - of_crowd
+            of_crowd += min(first.remaining, wanted)
+            if first.remaining > wanted:
+                self._matching.crowd_add(market, side.opposite, ticks, first.remaining - wanted)
+        if lots:
+            self._matching.crowd_print(market, side, ticks, lots)
 
     # -- inside
 

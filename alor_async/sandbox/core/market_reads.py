@@ -62,6 +62,11 @@ class MarketReads:
         chosen = found[offset : None if limit is None else offset + limit]
         return tuple(market.instrument(self._timeline.now_us) for market in chosen)
 
+    @property
+    def open_markets(self) -> tuple[InstrumentMarket, ...]:
+        """The markets that anybody has looked at."""
+        return self._directory.open_markets
+
     # -- instruments
 
     def search_instruments(

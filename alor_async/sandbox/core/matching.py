@@ -258,6 +258,10 @@ class Matching:
             self._note_fill(order, trade)
         return sum(take.lots for take in takes)
 
+    def crowd_print(self, market: InstrumentMarket, side: Side, ticks: int, lots: int) -> None:
+        """Put a trade of the crowd with itself on the tape; the book stays as it is."""
+        self._print(market, side, ticks, lots, of_client=False)
+
     def _print(self, market: InstrumentMarket, side: Side, ticks: int, lots: int, *, of_client: bool) -> Print:
         """Put a trade on the tape."""
         self._trade_id += 1

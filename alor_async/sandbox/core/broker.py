@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
 from alor_async.sandbox.core.accounts import Account, Ledger
 from alor_async.sandbox.core.assumptions import Assumptions
@@ -31,6 +33,9 @@ from alor_async.sandbox.core.orders import LiveOrder, Ticket
 from alor_async.sandbox.core.risk import Intended, Risk
 from alor_async.sandbox.core.stops import Stops
 from alor_async.sandbox.core.timeline import Timeline
+
+Leaving: TypeAlias = Literal["untouched", "gone"]
+"""What a refused replacement leaves of the old order."""
 
 
 class Broker:
@@ -61,10 +66,11 @@ class Broker:
         self._timeline = timeline
         self._feed = feed
         self._assumptions = assumptions
+        self._failing: deque[Leaving] = deque()
         self.risk = Risk(directory.market)
         self.matching = Matching(ledger, journal, timeline, feed, seed=seed, assumptions=assumptions)
-        self.stops = Stops(self._enter, journal, timeline, feed)
-        self.groups = Groups(self.matching, self.stops, journal, timeline, seed=seed)
+        self.stops = Stops(self._enter, journal, timeline, feed, assumptions)
+        self.groups = Groups(self.matching, self.stops, journal, timeline, seed=seed, assumptions=assumptions)
         timeline.settle = self.react
         self._schedule_session()
 
@@ -88,7 +94,7 @@ class Broker:
 
     def _enter(self, ticket: Ticket, instead_of: LiveOrder | None = None) -> LiveOrder | Rejected:
         """Check price and money, and place; an order that is replaced no longer counts, and goes first."""
-        refused = refuse_price(ticket, self._timeline.now_us)
+        refused = refuse_price(ticket, self._timeline.now_us, self._assumptions)
         if refused is not None:
             return refused
         ticks = ticket.market.price_for(ticket.side) if ticket.ticks is None else ticket.ticks
@@ -130,7 +136,11 @@ class Broker:
         if wanted.price is not None:
             wanted = replace(wanted, time_in_force=ticket.time_in_force)
         new = read_order(wanted, account, self._directory)
-        return _answer(new if isinstance(new, Rejected) else self._enter(new, instead_of=old))
+        result = self._failure() or (new if isinstance(new, Rejected) else self._enter(new, instead_of=old))
+        if isinstance(result, Rejected) and self._is_lost():
+            self.matching.cancel(old)
+            return _without_the_old(result)
+        return _answer(result)
 
     # -- conditional orders
 
@@ -147,11 +157,28 @@ class Broker:
             return Rejected(ErrorCode.ORDER_TO_MODIFY_NOT_FOUND, "Order to modify not found")
         if wanted.comment is None:
             wanted = replace(wanted, comment=old.ticket.comment)
-        read = self._read_stop(wanted)
+        read = self._failure() or self._read_stop(wanted)
         if isinstance(read, Rejected):
-            return read
+            if not self._is_lost():
+                return read
+            self.stops.cancel(old)
+            return _without_the_old(read)
         self.stops.cancel(old)
         return self._keep_stop(wanted, *read)
+
+    # -- replacements that fail
+
+    def fail_next_replacement(self, leaving: Leaving) -> None:
+        """Refuse the next replacement, whatever it is, and leave the old order as it is or gone."""
+        self._failing.append(leaving)
+
+    def _failure(self) -> Rejected | None:
+        return Rejected(ErrorCode.UNKNOWN_ERROR, "The order could not be replaced") if self._failing else None
+
+    def _is_lost(self) -> bool:
+        """Whether the old order goes with a refused replacement."""
+        leaving = self._failing.popleft() if self._failing else self._assumptions.replace_refused
+        return leaving == "gone"
 
     def _read_stop(self, command: PlaceStop) -> tuple[Ticket, int] | Rejected:
         account = self.account(command.portfolio)
@@ -214,6 +241,8 @@ class Broker:
         while True:
             if self.matching.prints:
                 self.stops.see(*self.matching.prints.popleft())
+            elif self.matching.touched:
+                self.groups.see_fill(self.matching.touched.popleft())
             elif self.matching.ended:
                 self.groups.see_end(self.matching.ended.popleft())
             elif self.stops.ended:
@@ -251,3 +280,7 @@ class Broker:
 
 def _answer(result: LiveOrder | Rejected) -> CommandResult:
     return result if isinstance(result, Rejected) else Accepted(str(result.number))
+
+
+def _without_the_old(refused: Rejected) -> Rejected:
+    return Rejected(refused.code, f"{refused.message}; the original order is cancelled")

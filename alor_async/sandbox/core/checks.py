@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from alor_async.sandbox.core.accounts import Account
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.commands import MAX_COMMENT, ErrorCode, PlaceOrder, PlaceStop, Rejected
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.enums import Market, TimeInForce
@@ -118,11 +119,11 @@ def read_trigger(command: PlaceStop, ticket: Ticket, now_us: int) -> int | Rejec
     return trigger
 
 
-def refuse_price(ticket: Ticket, now_us: int) -> Rejected | None:
+def refuse_price(ticket: Ticket, now_us: int, assumptions: Assumptions) -> Rejected | None:
     """Why an order's price cannot be placed now: outside the day's limits, or nobody to trade with."""
     market = ticket.market
     if ticket.ticks is None:
-        if market.book.best(ticket.side.opposite) is None:
+        if market.book.best(ticket.side.opposite) is None and assumptions.market_on_empty_book == "refused":
             return Rejected(ErrorCode.NO_ORDER_PRICE_FOUND, "No order price found: that side of the book is empty")
         return None
     low, high = market.limits(now_us)

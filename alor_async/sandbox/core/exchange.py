@@ -16,7 +16,7 @@ from uuid import UUID
 from alor_async.sandbox.core.accounts import Account, Ledger
 from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.audit import Audit
-from alor_async.sandbox.core.broker import Broker
+from alor_async.sandbox.core.broker import Broker, Leaving
 from alor_async.sandbox.core.catalogue import default_instruments
 from alor_async.sandbox.core.clock import ExchangeClock, to_datetime
 from alor_async.sandbox.core.commands import (
@@ -60,7 +60,6 @@ from alor_async.sandbox.core.invariants import find_violations
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.market_reads import MarketReads
-from alor_async.sandbox.core.orders import LiveOrder, LiveStop
 from alor_async.sandbox.core.presets import MarketChoice, Presets
 from alor_async.sandbox.core.queries import order_history, own_trades
 from alor_async.sandbox.core.reports import Reports
@@ -101,7 +100,6 @@ class Exchange(MarketReads):
             market: How markets move by themselves.
             most_at_once: How many of the things that are due one call lives through at most; None for all.
         """
-        self._assumptions = Assumptions() if assumptions is None else assumptions
         self._feed = Feed()
         timeline = Timeline(clock)
         timeline.most_at_once = most_at_once
@@ -109,7 +107,7 @@ class Exchange(MarketReads):
         self._journal = Journal()
         self._audit = Audit(self._journal)
         specs = (*default_instruments(to_datetime(opened_us).date()), *(instruments or ()))
-        super().__init__(Directory(specs, opened_us=opened_us, seed=seed), timeline)
+        super().__init__(Directory(specs, opened_us=opened_us, seed=seed), timeline, assumptions or Assumptions())
         self._ledger = Ledger(CROWD)
         open_portfolios(DEMO_PORTFOLIOS, self._ledger, self._directory, opened_us)
         self._broker = Broker(
@@ -185,14 +183,6 @@ class Exchange(MarketReads):
     def find_account(self, portfolio: str) -> Account:
         """An account itself, to be read as it stands; `UnknownPortfolio` when there is none."""
         return self._broker.account(portfolio)
-
-    def live_orders(self, account: Account) -> list[LiveOrder]:
-        """The exchange orders of an account in this session, oldest first."""
-        return self._broker.matching.orders_of(account)
-
-    def live_stops(self, account: Account) -> list[LiveStop]:
-        """The conditional orders of an account that REST lists, oldest first."""
-        return self._broker.stops.stops_of(account)
 
     @property
     def reports(self) -> Reports:
@@ -358,6 +348,10 @@ class Exchange(MarketReads):
         """
         account = self._account(request.portfolio)
         return estimate(request, account, self._directory, self._broker.risk)
+
+    def fail_next_replacement(self, leaving: Leaving) -> None:
+        """Refuse the next replacement of any order, and leave the old order `untouched` or `gone`."""
+        self._broker.fail_next_replacement(leaving)
 
     # -- order groups
 

@@ -7,6 +7,7 @@ from random import Random
 from uuid import UUID
 
 from alor_async.sandbox.core.accounts import Account
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.clock import to_datetime
 from alor_async.sandbox.core.commands import CreateGroup, DeleteGroup, GroupMember, GroupRefused, UpdateGroup
 from alor_async.sandbox.core.entities import OrderGroup
@@ -36,11 +37,22 @@ class Groups:
     * `TriggerBracketOrders`: when the limit order is filled the dormant stops wake up, and from then on the first of
       them to be executed cancels the others. Cancelling the limit order before that cancels the stops.
 
-    A partial fill is not an execution: an order is executed when all of it is.
+    A partial fill is not an execution: an order is executed when all of it is, unless the assumption `group_execution`
+    takes the first fill for it.
     """
 
-    def __init__(self, matching: Matching, stops: Stops, journal: Journal, timeline: Timeline, *, seed: int) -> None:
+    def __init__(
+        self,
+        matching: Matching,
+        stops: Stops,
+        journal: Journal,
+        timeline: Timeline,
+        *,
+        seed: int,
+        assumptions: Assumptions,
+    ) -> None:
         """Start with none."""
+        self._counts_first_fill = assumptions.group_execution == "first_fill"
         self._matching = matching
         self._stops = stops
         self._journal = journal
@@ -131,27 +143,32 @@ class Groups:
             if group.view.status is GroupStatus.ACTIVE and ended in group.members:
                 self._react(group, ended)
 
+    def see_fill(self, order: LiveOrder) -> None:
+        """React to a partial fill, where that counts as an execution."""
+        if self._counts_first_fill and order.is_working:
+            self.see_end(order)
+
     def _react(self, group: _Group, ended: Member) -> None:
-        executed = ended.status is OrderStatus.FILLED
+        executed = ended.status is OrderStatus.FILLED or ended.is_working
         policy = group.view.policy
         if policy is ExecutionPolicy.TRIGGER_BRACKET_ORDERS and isinstance(ended, LiveOrder):
             stops = [member for member in group.members if isinstance(member, LiveStop) and member.is_working]
             if not executed or not stops:
-                self._close(group, GroupStatus.FILLED if executed else GroupStatus.CANCELED)
+                self._close(group, GroupStatus.FILLED if executed else GroupStatus.CANCELED, ended)
             for stop in stops:
                 if stop.is_working and not stop.is_active:
                     self._stops.activate(stop)
         elif executed:
-            self._close(group, GroupStatus.FILLED)
+            self._close(group, GroupStatus.FILLED, ended)
         elif policy is ExecutionPolicy.ON_EXECUTE_OR_CANCEL or not any(item.is_working for item in group.members):
             self._close(group, GroupStatus.CANCELED)
 
-    def _close(self, group: _Group, status: GroupStatus) -> None:
-        """End a group and cancel what still works in it."""
+    def _close(self, group: _Group, status: GroupStatus, executed: Member | None = None) -> None:
+        """End a group and cancel what still works in it, but for the member whose execution ended it."""
         group.view = replace(group.view, status=status, closed_at=to_datetime(self._timeline.now_us))
         self._journal.record(self._timeline.now_us, f"group_{status.value.lower()}", group_id=group.view.group_id)
         for member in group.members:
-            if not member.is_working:
+            if not member.is_working or member is executed:
                 continue
             if isinstance(member, LiveStop):
                 self._stops.cancel(member)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.clock import SECOND, to_datetime
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.entities import (
@@ -31,8 +32,9 @@ class MarketReads:
     fifteen minutes ago.
     """
 
-    def __init__(self, directory: Directory, timeline: Timeline) -> None:
+    def __init__(self, directory: Directory, timeline: Timeline, assumptions: Assumptions) -> None:
         """Read from a directory as time goes by."""
+        self._assumptions = assumptions
         self._directory = directory
         self._timeline = timeline
 
@@ -209,7 +211,8 @@ class MarketReads:
         """What `get_candles` answers, in ticks: for those who write very many of them."""
         until_us = self._moment(delayed)
         market = self._directory.market(self._directory.find(exchange, symbol, exactly=untraded), board)
-        return bar_page(market, timeframe, start, end, count_back, until_us)
+        last = end - 1 if self._assumptions.candle_range_end == "excluded" and end > start else end
+        return bar_page(market, timeframe, start, last, count_back, until_us)
 
     def list_market_trades(
         self,

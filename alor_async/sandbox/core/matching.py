@@ -39,6 +39,7 @@ class Matching:
 
     Attributes:
         prints: Market trades that nobody has reacted to yet.
+        touched: Orders that were filled in part and that nobody has reacted to yet, where a first fill counts.
         ended: Orders that have ended and that nobody has reacted to yet.
     """
 
@@ -65,6 +66,7 @@ class Matching:
         self._numbers = {False: FIRST_ORDER, True: FIRST_DERIVATIVE_ORDER}
         self._trade_id = first_trade_id(timeline.opened_us // SECOND) + ID_STRIDE
         self.prints: deque[tuple[InstrumentMarket, Print]] = deque()
+        self.touched: deque[LiveOrder] = deque()
         self.ended: deque[LiveOrder] = deque()
 
     # -- looking
@@ -304,10 +306,12 @@ class Matching:
         self._journal.record(trade.time_us, "fill", order_id=str(order.number), lots=trade.lots, trade=fill.view)
         if self._feed.listener is not None:
             self._feed.listener.on_fill(account, fill.view())
-        if order.left:
-            self._tell(order)
-        else:
+        if not order.left:
             self._end(order, OrderStatus.FILLED)
+            return
+        self._tell(order)
+        if self._assumptions.group_execution == "first_fill":
+            self.touched.append(order)
 
 
 def _visible_parts(ticket: Ticket, number: int, seed: int) -> Iterator[int] | None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from alor_async.sandbox.core.accounts import Account
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.clock import SECOND
 from alor_async.sandbox.core.commands import Rejected
 from alor_async.sandbox.core.enums import Condition, OrderStatus
@@ -26,16 +27,17 @@ class Stops:
     """Every conditional order of the clients.
 
     A condition is looked at when a trade happens on its market: a stop whose condition already holds when it is placed
-    waits for the next trade.
+    or activated waits for the next trade, unless the assumption `stop_already_met` has it look at the last one.
 
     Attributes:
         ended: Stops that have ended and that nobody has reacted to yet.
     """
 
-    def __init__(self, fire: Fire, journal: Journal, timeline: Timeline, feed: Feed) -> None:
+    def __init__(self, fire: Fire, journal: Journal, timeline: Timeline, feed: Feed, assumptions: Assumptions) -> None:
         """Start with none; `fire` checks and places the exchange order of one."""
         self._fire = fire
         self._feed = feed
+        self._looks_at_once = assumptions.stop_already_met == "at_once"
         self._journal = journal
         self._timeline = timeline
         self._stops: dict[int, LiveStop] = {}
@@ -89,7 +91,14 @@ class Stops:
         self._tell(stop)
         if ends_at:
             self._timeline.at(stop.expires_us, lambda: self._expire(stop))
+        self._begin(stop)
         return stop
+
+    def _begin(self, stop: LiveStop) -> None:
+        """Look at the last trade, where that is how stops begin."""
+        market = stop.ticket.market
+        if self._looks_at_once and stop.is_active and market.is_trading:
+            self._see(stop, market.last()._replace(time_us=self._timeline.now_us))
 
     def cancel(self, stop: LiveStop) -> None:
         """End a conditional order that has not fired."""
@@ -101,6 +110,7 @@ class Stops:
         stop.updated_us = self._timeline.now_us
         self._journal.record(stop.updated_us, "stop_activated", order_id=str(stop.number))
         self._tell(stop)
+        self._begin(stop)
 
     def _tell(self, stop: LiveStop) -> None:
         if self._feed.listener is not None:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from alor_async.sandbox.gateway.received import Received, RequestLog
     from alor_async.sandbox.gateway.sockets.registry import Sockets
 
-_FORGETTABLE = frozenset({401, 403})
-"""Answers of a gate before the command: an id that met them has not been handled."""
+_TURNED_AWAY = frozenset({401, 403})
+"""Answers of a gate before the command: an id that met them has not been handled, unless it is assumed to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +154,13 @@ class Gateway:
     def _authorize(self, route: Route, token: str | None, *, reject_token: bool) -> Grant | None:
         if token is None and route.access is Access.OPTIONAL:
             return None
-        grant = None if token is None else self._tokens.grant(token)
-        if grant is None or reject_token:
+        grant = None if token is None or reject_token else self._tokens.grant(token)
+        if grant is None:
+            if (
+                route.access is Access.OPTIONAL
+                and self._exchange.assumptions.invalid_token_on_open_route == "anonymous"
+            ):
+                return None
             raise Refused(Reply(401))
         if route.scope is not None and route.scope.lower() not in grant.scopes:
             raise Refused(Reply(403))
@@ -173,7 +178,7 @@ class Gateway:
             reply = route.handler(call)
         except Refused as refusal:
             reply = refusal.reply
-        if reply.status not in _FORGETTABLE:
+        if reply.status not in _TURNED_AWAY or self._exchange.assumptions.turned_away_id == "remembered":
             self._dedupe.remember(request_id, reply)
         return reply
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from alor_async.sandbox.core import entities as core
+from alor_async.sandbox.core.assumptions import Assumptions
+from alor_async.sandbox.core.enums import Condition
 from alor_async.sandbox.gateway.encode import Row, Table, Wire, same, single, utc, zoneless
 from alor_async.values import Format
 
@@ -75,38 +78,62 @@ ORDER: Table[core.Order] = Table(
     existing=("existing", "h", "existing"),
 )
 
-STOP_ORDER: Table[core.StopOrder] = Table(
-    same("order_id", "id", "id"),
-    same("exchange_order_id", "exchangeOrderId", "eid"),
-    same("symbol", "symbol", "sym"),
-    same("broker_symbol", "brokerSymbol", "tic"),
-    same("portfolio", "portfolio", "p"),
-    same("exchange", "exchange", "ex"),
-    same("comment", "comment", "cmt"),
-    same("board", "board", "bd"),
-    same("order_type", "type", "t"),
-    same("side", "side", "s"),
-    same("condition", "condition", "cnd"),
-    same("status", "status", "st"),
-    same(utc("created_at"), "transTime", "tt"),
-    same(utc("updated_at"), "updateTime", "ut"),
-    same(utc("expires_at"), "endTime", "et"),
-    same("error", "error", "err"),
-    same("units", "qtyUnits", "q"),
-    same("lots", "qtyBatch", "qb"),
-    Row("lots", "qty", "", ""),
-    Row("filled_units", "filled", "", ""),
-    same("filled_units", "filledQtyUnits", "fq"),
-    same("filled_lots", "filledQtyBatch", "fqb"),
-    same("price", "price", "px"),
-    Row("average_price", "avg_price", "pxavg", "avgPrice"),
-    same("stop_price", "stopPrice", "pxs"),
-    same("time_in_force", "timeInForce", "tf"),
-    *_parts("iceberg", _ICEBERG, "iceberg", "i"),
-    same("volume", "volume", "v"),
-    same("protecting_seconds", "protectingSeconds", "psec"),
-    existing=("existing", "h", "existing"),
-)
+_PASCAL = {
+    Condition.MORE: "More",
+    Condition.LESS: "Less",
+    Condition.MORE_OR_EQUAL: "MoreOrEqual",
+    Condition.LESS_OR_EQUAL: "LessOrEqual",
+}
+
+
+def stop_orders(assumptions: Assumptions) -> Table[core.StopOrder]:
+    """How conditional orders are written; two of their keys are spelled one way or the other."""
+    return _stop_orders(assumptions.stop_id_type == "number", assumptions.condition_spelling == "pascal")
+
+
+def _number(stop: core.StopOrder) -> int:
+    return int(stop.order_id)
+
+
+def _pascal(stop: core.StopOrder) -> str:
+    return _PASCAL[stop.condition]
+
+
+@cache
+def _stop_orders(has_numbers: bool, is_pascal: bool) -> Table[core.StopOrder]:
+    return Table(
+        same(_number if has_numbers else "order_id", "id", "id"),
+        same("exchange_order_id", "exchangeOrderId", "eid"),
+        same("symbol", "symbol", "sym"),
+        same("broker_symbol", "brokerSymbol", "tic"),
+        same("portfolio", "portfolio", "p"),
+        same("exchange", "exchange", "ex"),
+        same("comment", "comment", "cmt"),
+        same("board", "board", "bd"),
+        same("order_type", "type", "t"),
+        same("side", "side", "s"),
+        same(_pascal if is_pascal else "condition", "condition", "cnd"),
+        same("status", "status", "st"),
+        same(utc("created_at"), "transTime", "tt"),
+        same(utc("updated_at"), "updateTime", "ut"),
+        same(utc("expires_at"), "endTime", "et"),
+        same("error", "error", "err"),
+        same("units", "qtyUnits", "q"),
+        same("lots", "qtyBatch", "qb"),
+        Row("lots", "qty", "", ""),
+        Row("filled_units", "filled", "", ""),
+        same("filled_units", "filledQtyUnits", "fq"),
+        same("filled_lots", "filledQtyBatch", "fqb"),
+        same("price", "price", "px"),
+        Row("average_price", "avg_price", "pxavg", "avgPrice"),
+        same("stop_price", "stopPrice", "pxs"),
+        same("time_in_force", "timeInForce", "tf"),
+        *_parts("iceberg", _ICEBERG, "iceberg", "i"),
+        same("volume", "volume", "v"),
+        same("protecting_seconds", "protectingSeconds", "psec"),
+        existing=("existing", "h", "existing"),
+    )
+
 
 TRADE: Table[core.OwnTrade] = Table(
     same("trade_id", "id", "id"),

@@ -55,10 +55,11 @@ def get_futures_risk(call: Call) -> Reply:
 
 
 def list_orders(call: Call) -> Reply:
-    """Exchange orders of today."""
-    return written_reply(
-        encode.ORDER.written.list_of(call.exchange.list_orders(call.own(call.path["portfolio"])), call.format)
-    )
+    """Exchange orders."""
+    found = call.exchange.list_orders(call.own(call.path["portfolio"]))
+    if not found and call.exchange.assumptions.no_orders == "not_found":
+        return Reply(404)
+    return written_reply(encode.ORDER.written.list_of(found, call.format))
 
 
 def get_order(call: Call) -> Reply:
@@ -70,13 +71,19 @@ def get_order(call: Call) -> Reply:
 def list_stop_orders(call: Call) -> Reply:
     """Conditional orders."""
     found = call.exchange.list_stop_orders(call.own(call.path["portfolio"]))
-    return json_reply(encode.STOP_ORDER.many(found, call.format))
+    if not found and call.exchange.assumptions.no_orders == "not_found":
+        return Reply(404)
+    return json_reply(encode.stop_orders(call.exchange.assumptions).many(found, call.format))
 
 
 def get_stop_order(call: Call) -> Reply:
     """One conditional order."""
     found = call.exchange.get_stop_order(call.own(call.path["portfolio"]), order_number(call, "orderId"))
-    return Reply(404) if found is None else json_reply(encode.STOP_ORDER.one(found, call.format))
+    return (
+        Reply(404)
+        if found is None
+        else json_reply(encode.stop_orders(call.exchange.assumptions).one(found, call.format))
+    )
 
 
 def list_trades(call: Call) -> Reply:

@@ -95,13 +95,15 @@ def list_risk_rates(call: Call) -> Reply:
 
 
 def get_quotes(call: Call) -> Reply:
-    """Quotes of a list of instruments; names that do not exist are left out."""
+    """Quotes of a list of instruments; names that do not exist are left out, unless it is assumed otherwise."""
     quotes: list[bytes] = []
     for name in call.path["symbols"].split(","):
         exchange, _, symbol = name.partition(":")
         try:
             quote = call.exchange.get_quote(exchange, symbol.partition(":")[0], delayed=call.delayed)
         except UnknownInstrument:
+            if call.exchange.assumptions.unknown_quote == "not_found":
+                raise
             continue
         quotes.append(encode.QUOTE.written.bytes_of(quote, call.format))
     return written_reply(b"[" + b",".join(quotes) + b"]")
@@ -116,7 +118,12 @@ def get_futures_quote(call: Call) -> Reply:
 def get_order_book(call: Call) -> Reply:
     """The order book."""
     depth = _or(call.query.integer("depth", least=1, most=_MOST_DEPTH), _DEPTH)
-    found = call.exchange.get_book(call.path["exchange"], call.path["symbol"], board=call.board, depth=depth)
+    try:
+        found = call.exchange.get_book(call.path["exchange"], call.path["symbol"], board=call.board, depth=depth)
+    except UnknownInstrument:
+        if call.exchange.assumptions.unknown_book == "empty_list":
+            return json_reply([])
+        raise
     return written_reply(encode.BOOK.bytes_of(found, call.format))
 
 

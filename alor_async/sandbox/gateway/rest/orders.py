@@ -88,7 +88,7 @@ def cancel_all(call: Call) -> Reply:
     refusals = [result for result in results if isinstance(result, Rejected)]
     if len(refusals) == len(results):
         return json_reply({"code": refusals[0].code.wire_name, "message": refusals[0].message}, 400)
-    return json_reply("success")
+    return json_reply("success") if call.exchange.assumptions.cancel_all_text == "quoted" else text_reply("success")
 
 
 def estimate(call: Call) -> Reply:

@@ -116,7 +116,7 @@ def open_orders(request: Request, hub: Hub) -> Opening:
 
 def open_stops(request: Request, hub: Hub) -> Opening:
     """Conditional orders; the statuses asked for filter the snapshot only."""
-    topic = StopsTopic(hub, request.format, request.account(), encode_account.STOP_ORDER)
+    topic = StopsTopic(hub, request.format, request.account(), encode_account.stop_orders(hub.exchange.assumptions))
     wanted = request.statuses()
     return _of_account(request, topic, [stop for stop in topic.current() if stop.status in wanted])
 

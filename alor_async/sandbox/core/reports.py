@@ -12,6 +12,7 @@ from alor_async.sandbox.core.directory import RISK_CATEGORY, Directory
 from alor_async.sandbox.core.entities import CurrencyBuyingPower, FuturesRisk, PortfolioRisk, Position, Summary
 from alor_async.sandbox.core.enums import Market, RiskStatus
 from alor_async.sandbox.core.history import session_day
+from alor_async.sandbox.core.orders import LiveOrder, LiveStop
 from alor_async.sandbox.core.terms import Terms, ratio, to_kopecks, to_money
 from alor_async.sandbox.core.timeline import Timeline
 
@@ -19,7 +20,7 @@ EXCHANGE = "MOEX"
 
 
 class Reports:
-    """Summaries, positions and risk, worked out when they are asked for."""
+    """Orders, summaries, positions and risk as they stand when they are asked for."""
 
     __slots__ = ("_broker", "_directory", "_money", "_shown", "_timeline")
 
@@ -32,18 +33,29 @@ class Reports:
         self._money = lru_cache(maxsize=64)(_money_row)
         """A row is the same object while nothing about it changes."""
 
+    # -- orders
+
+    def live_orders(self, account: Account) -> list[LiveOrder]:
+        """The exchange orders of the session, oldest first."""
+        return self._broker.matching.orders_of(account)
+
+    def live_stops(self, account: Account) -> list[LiveStop]:
+        """The conditional orders: all working ones, and those that ended in the session, oldest first."""
+        return self._broker.stops.stops_of(account)
+
     # -- positions
 
     def positions(self, account: Account, *, without_currency: bool) -> tuple[Position, ...]:
         """Holdings in the order in which they were first bought, then the money."""
-        rows = [self._position(account, holding) for holding in account.holdings.values() if not holding.is_idle]
+        day = self._day
+        rows = [self._position(account, holding, day) for holding in account.holdings.values() if not holding.is_idle]
         if without_currency:
             return tuple(rows)
         money = self._money(account.info.portfolio, account.cash, account.unsettled_cash, account.open_cash)
         return (*rows, money)
 
-    def _position(self, account: Account, holding: Holding) -> Position:
-        last, close = self._prices(holding)
+    def _position(self, account: Account, holding: Holding, day: int) -> Position:
+        last, close = self._prices(holding, day)
         return self._shown(
             account.info.portfolio,
             holding.terms,
@@ -55,13 +67,19 @@ class Reports:
             holding.profit_today(last, close),
         )
 
-    def _prices(self, holding: Holding) -> tuple[int, int]:
-        """The last price and the one before the session; ticks."""
+    @property
+    def _day(self) -> int:
+        """The day of the session."""
+        return session_day(self._timeline.now_us)
+
+    def _prices(self, holding: Holding, day: int) -> tuple[int, int]:
+        """The last price and the one before the session of a day; ticks."""
         market = self._directory.market(holding.terms)
-        return market.last().ticks, market.previous_close(session_day(self._timeline.now_us))
+        return market.last().ticks, market.previous_close(day)
 
     def _profit_today(self, account: Account) -> int:
-        gained = sum(holding.profit_today(*self._prices(holding)) for holding in account.holdings.values())
+        day = self._day
+        gained = sum(holding.profit_today(*self._prices(holding, day)) for holding in account.holdings.values())
         return gained - account.fees
 
     # -- the portfolio

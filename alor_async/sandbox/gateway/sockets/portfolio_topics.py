@@ -33,7 +33,7 @@ class OrdersTopic(PortfolioTopic[Order]):
 
     def current(self) -> list[Order]:
         """The orders of the session, oldest first."""
-        return [order.view() for order in self._postman.exchange.live_orders(self.account)]
+        return [order.view() for order in self._postman.exchange.reports.live_orders(self.account)]
 
     def on_order(self, order: LiveOrder) -> None:
         """Post the state, and look again when all is done: an iceberg shows its next slice without being told of."""
@@ -62,12 +62,12 @@ class StopsTopic(PortfolioTopic[StopOrder]):
         self._table = table
         self._told: dict[LiveStop, StopOrder] = {}
         self._fired: dict[LiveOrder, tuple[LiveStop, StopOrder]] = {}
-        for stop in postman.exchange.live_stops(account):
+        for stop in postman.exchange.reports.live_stops(account):
             self._follow(stop, stop.view())
 
     def current(self) -> list[StopOrder]:
         """The conditional orders that REST lists, oldest first."""
-        return [stop.view() for stop in self._postman.exchange.live_stops(self.account)]
+        return [stop.view() for stop in self._postman.exchange.reports.live_stops(self.account)]
 
     def on_stop(self, stop: LiveStop) -> None:
         """Post the state, and look again when all is done."""

@@ -32,7 +32,10 @@ def alor_sandbox(seed: int) -> Iterator[Place]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"`alor sandbox` did not start: it ended with {process.wait(10)}")
+            told = json.loads(line)
             yield Place(**{name: told[name] for name in Place.__dataclass_fields__})
             if process.poll() is not None:
                 raise RuntimeError(f"`alor sandbox` ended by itself, with {process.returncode}")

@@ -39,6 +39,7 @@ class Assumptions:
         invalid_ws_message: Whether `/ws` stays open after a message that cannot be understood.
         too_many_sockets: The eleventh connection is refused, or the oldest is closed for it.
         ping_opcode: Whether `ping` is answered or unknown.
+        unknown_subscription: What `unsubscribe` says of a guid that nothing runs under: handled, or 404.
         opcode_case: Whether opcodes are read in any case or in the documented one only.
         invalid_cws_command: Whether `/cws` stays open after a command that cannot be understood.
         rejected_cws_order: Whether `/cws` stays open after an order that the broker rejects.
@@ -71,6 +72,7 @@ class Assumptions:
     invalid_ws_message: Literal["open", "closed"] = "open"
     too_many_sockets: Literal["refused", "oldest_closed"] = "refused"
     ping_opcode: Literal["answered", "unknown"] = "answered"
+    unknown_subscription: Literal["handled", "not_found"] = "handled"
     opcode_case: Literal["any", "exact"] = "any"
     invalid_cws_command: Literal["open", "closed"] = "closed"
     rejected_cws_order: Literal["open", "closed"] = "open"

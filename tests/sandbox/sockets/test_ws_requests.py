@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any
 
@@ -322,6 +323,15 @@ class TestTokens:
                 assert not ws.take(guid)
 
 
+def _calling(act: Callable[[], None]) -> Callable[[], Coroutine[None, None, None]]:
+    """A coroutine for the gateway's loop."""
+
+    async def run() -> None:
+        act()
+
+    return run
+
+
 class TestGuids:
     async def test_the_same_guid_again_replaces(self, ws: Talker) -> None:
         guid = await ws.subscribe(BOOK, code="SBER", guid="one")
@@ -355,6 +365,25 @@ class TestGuids:
 
     async def test_unsubscribing_from_nothing_is_handled(self, ws: Talker) -> None:
         assert (await ws.ask("unsubscribe", guid="never"))["httpCode"] == 200
+
+    async def test_or_not_found(self) -> None:
+        with Sandbox(assumptions=Assumptions(unknown_subscription="not_found")) as sandbox:
+            async with talking(sandbox) as ws:
+                assert (await ws.ask("unsubscribe", guid="never"))["httpCode"] == 404
+                guid = await ws.subscribe(BOOK, code="SBER")
+                assert [(await ws.ask("unsubscribe", guid=guid))["httpCode"] for _ in range(2)] == [200, 404]
+
+    async def test_unsubscribing_ends_a_snapshot_that_is_still_being_written(self, ws: Talker) -> None:
+        (connection,) = ws.sandbox.sockets.connections()
+        connection.hold()
+        request = {"guid": "long", "token": ws.token, "exchange": "MOEX", "code": "SBER", "depth": 5000}
+        await ws.say({"opcode": "AllTradesGetAndSubscribe", **request})
+        await ws.say({"opcode": "unsubscribe", **request})
+        await until(lambda: len(ws.sandbox.messages) == 2)
+        await until(lambda: not next(iter(ws.sandbox.sockets)).subscriptions)
+        ws.sandbox._host.submit(_calling(connection.release)).result(2)
+        await until(lambda: len(ws.replies["long"]) == 2)
+        assert len(ws.data["long"]) == 50
 
     async def test_nobody_listens_when_nobody_is_left(self, sandbox: Sandbox) -> None:
         async with talking(sandbox) as ws:

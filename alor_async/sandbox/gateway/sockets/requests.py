@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from alor_async.sandbox.core.candles import Frame
 from alor_async.sandbox.core.enums import OrderStatus
-from alor_async.sandbox.gateway.call import Fields, Refused
+from alor_async.sandbox.gateway.call import EXCHANGES, Fields, Refused
 from alor_async.values import Format
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ T = TypeVar("T")
 DEFAULT_INTERVAL_MS = 175
 SHORTEST_INTERVAL_MS: Mapping[Format, int] = {Format.SIMPLE: 25, Format.SLIM: 10, Format.HEAVY: 500}
 """The least time between two updates of a book, a quote or a candle."""
-_EXCHANGES = frozenset({"MOEX", "SPBX", "UNITED"})
 _INT64 = 2**63 - 1
 
 
@@ -128,7 +127,7 @@ class Request:
 
     def _exchange_code(self) -> str:
         code = self._read("exchange", self._fields.text)
-        if code.upper() not in _EXCHANGES:
+        if code.upper() not in EXCHANGES:
             raise _not_valid("exchange")
         return code
 

@@ -84,6 +84,7 @@ class Subscriptions:
         self._reads_any_case = assumptions.opcode_case == "any"
         self._answers_ping = assumptions.ping_opcode == "answered"
         self._replies_first = assumptions.reply_order == "before_snapshot"
+        self._minds_unknown_guids = assumptions.unknown_subscription == "not_found"
         self._ends_with_token = assumptions.expired_token_on_ws == "ends"
         self._refuses_low = assumptions.low_frequency == "refused"
         self._fatal = {
@@ -135,6 +136,8 @@ class Subscriptions:
             with self._exchange_lock:
                 self._subscribe(operation, request, message)
         elif opcode == "unsubscribe":
+            if self._minds_unknown_guids and message.guid not in self._running:
+                raise Refusal(404, "There is no such subscription")
             with self._exchange_lock:
                 self._end(message.guid)
             self._reply(message, 200, HANDLED)

@@ -277,6 +277,7 @@ class TestTradesAndMoney:
         guid = await ws.subscribe(opcode, portfolio=stocks, skipHistory=True)
         symbol = next(one.spec.symbol for one in ws.sandbox.instruments if one.spec.is_derivative)
         market = ws.sandbox.market[symbol]
+        await ws.sandbox.clock.advance(seconds=2)
         market.trade(price=market.quote.last_price + 10 * market.spec.price_step, lots=1)
         await ws.sandbox.clock.advance(seconds=3)
         await ws.quiet()
@@ -284,7 +285,8 @@ class TestTradesAndMoney:
 
     async def test_an_order_blocks_money_at_once(self, ws: Talker, rest: Caller, stocks: str) -> None:
         guid = await ws.subscribe(SUMMARY, portfolio=stocks)
-        (before,) = ws.take(guid)
+        ws.sandbox.market["SBER"].trade(price=300, lots=1)
+        _, before = await ws.new(guid, 2)  # for a second prices alone are not told again, but orders are
         await rest.place_limit(stocks, best_bid(ws.sandbox) - 1, lots=10)
         after = (await ws.new(guid))[-1]
         assert after["buyingPower"] < before["buyingPower"]

@@ -134,7 +134,6 @@ class Connection:
     _queue: deque[_Outgoing] = field(default_factory=deque[_Outgoing])
     _something_waits: asyncio.Event = field(default_factory=asyncio.Event)
     _is_held: bool = False
-    _is_parting: bool = False
 
     # -- outward -----------------------------------------------------------------------------------------------------
 
@@ -212,7 +211,6 @@ class Connection:
                 elif isinstance(item, _Series):
                     await self._send_series(item)
                 else:
-                    self._is_parting = True
                     await self.websocket.close(code=item.code, message=item.reason.encode())
                     return
 
@@ -258,8 +256,7 @@ class Connection:
             await self._listen()
         finally:
             self.is_closing = True
-            if not self._is_parting:
-                sender.cancel()
+            sender.cancel()
             self.dialogue.ended()
             await asyncio.wait({sender})
 

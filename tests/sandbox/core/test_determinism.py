@@ -9,12 +9,10 @@ import pytest
 
 from alor_async.sandbox.core.clock import WallClock, moscow_midnight, to_datetime, to_us
 from alor_async.sandbox.core.commands import CancelOrder, ReplaceOrder
-from alor_async.sandbox.core.enums import Condition, OrderStatus, Side
+from alor_async.sandbox.core.enums import Condition, Side
 from alor_async.sandbox.core.exchange import Exchange
-from alor_async.sandbox.core.history import Print
 from alor_async.sandbox.core.journal import Journal
 from tests.sandbox.core.support import (
-    QUIET,
     STOCKS,
     UNITED,
     WEDNESDAY_NOON,
@@ -162,42 +160,3 @@ def test_times() -> None:
     us = to_us(WEDNESDAY_NOON)
     assert to_datetime(us) == WEDNESDAY_NOON
     assert to_datetime(moscow_midnight(us)).isoformat() == "2026-03-17T21:00:00+00:00"
-
-
-def test_the_invariants_can_fail(exchange: Exchange) -> None:
-    number = place(exchange, limit(BUY, 3, "290"))
-    stop_number = place_stop(exchange, stop(SELL, 1, Condition.LESS, "1"))
-    order = exchange._broker.matching.find(exchange._broker.account(STOCKS), number)
-    conditional = exchange._broker.stops.find(exchange._broker.account(STOCKS), stop_number)
-    assert order is not None
-    assert order.resting is not None
-    assert conditional is not None
-    quiet = exchange._market("MOEX", "SBER", QUIET)
-
-    def wrong() -> str:
-        return "\n".join(exchange.check())
-
-    order.filled = 4
-    assert "4 of 3 lots are filled" in wrong()
-    assert "4 lots filled but 0 traded" in wrong()
-    assert "is not the one that is working" in wrong()
-    order.filled = 0
-    order.status = OrderStatus.FILLED
-    assert "filled with 0 of 3 lots" in wrong()
-    assert "filled but in the book" in wrong()
-    order.status = OrderStatus.WORKING
-    order.resting.visible = 9
-    assert "rests with 9 of 3 lots" in wrong()
-    assert "miscounts" in wrong()
-    order.resting.visible = 3
-    crossing = quiet.crowd_order(SELL, 28_900, 1)
-    quiet.book.add(crossing)
-    assert "crossed at 29000 over 28900" in wrong()
-    quiet.book.remove(crossing)
-    quiet.live.append(Print(1, 1, 0, 1, 1))
-    assert "trade 1 is empty" in wrong()
-    assert "trade 1 follows" in wrong()
-    quiet.live.clear()
-    conditional.status = OrderStatus.FILLED
-    assert "has no order" in wrong()
-    conditional.status = OrderStatus.WORKING

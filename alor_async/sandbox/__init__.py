@@ -36,9 +36,10 @@ from alor_async.sandbox.gateway.received import Received, RequestLog
 from alor_async.sandbox.gateway.rest import ROUTES
 from alor_async.sandbox.gateway.routing import Router
 from alor_async.sandbox.gateway.sockets.commands import Commands, Repeats
+from alor_async.sandbox.gateway.sockets.connection import SubscriptionView
 from alor_async.sandbox.gateway.sockets.hub import Hub
-from alor_async.sandbox.gateway.sockets.messages import MessageLog
-from alor_async.sandbox.gateway.sockets.registry import MOST_SOCKETS, Sockets
+from alor_async.sandbox.gateway.sockets.messages import Heard, MessageLog
+from alor_async.sandbox.gateway.sockets.registry import MOST_SOCKETS, Sockets, SocketView
 from alor_async.sandbox.gateway.sockets.subscriptions import Subscriptions
 from alor_async.sandbox.gateway.wire import Switchboard
 from alor_async.sandbox.inject import Faults
@@ -59,11 +60,14 @@ __all__ = [
     "Fast",
     "Fault",
     "Faults",
+    "Heard",
     "MarketPreset",
     "Received",
     "Sandbox",
     "SandboxBroken",
     "Selector",
+    "SocketView",
+    "SubscriptionView",
     "Time",
     "fast",
 ]

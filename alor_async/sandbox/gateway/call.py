@@ -6,6 +6,7 @@ Lenient where the broker is: keys and enumerations in any case, numbers as text,
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -30,6 +31,8 @@ UNREADABLE = "Provided json can't be properly deserialised, perhaps you made an 
 EXCHANGES = frozenset({"MOEX", "SPBX", "UNITED"})
 """The exchanges that a call can name."""
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,4})?")
 _INT32 = 2**31 - 1
 _INT64 = 2**63 - 1
 _FORMATS = {format.value.lower(): format for format in Format}
@@ -106,10 +109,9 @@ class Query:
     def required_integer(self, name: str, *, least: int = -_INT32 - 1, most: int = _INT32) -> int:
         """A whole number of 32 bits, within bounds, that must be there."""
         text = self.required(name)
-        try:
-            value = int(text)
-        except ValueError:
-            raise _not_valid(name, text) from None
+        if _WHOLE.fullmatch(text) is None:
+            raise _not_valid(name, text)
+        value = int(text)
         if not least <= value <= most:
             raise _not_valid(name, text)
         return value
@@ -127,10 +129,9 @@ class Query:
         text = self.text(name)
         if text is None:
             return None
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            raise _not_valid(name, text) from None
+        if _NUMBER.fullmatch(text) is None:
+            raise _not_valid(name, text)
+        value = Decimal(text)
         if not _is_sane(value):
             raise _not_valid(name, text)
         return value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -23,6 +24,9 @@ LOOPBACK = "127.0.0.1"
 SERVERS = ("api", "oauth")
 _STOP_WITHIN = 2.0
 _BACKLOG = 1024
+
+_SILENT = logging.Logger("alor_async.sandbox.http", logging.CRITICAL + 1)
+"""A client that does not speak HTTP is its own trouble: it gets a 400, and the user's log gets no traceback."""
 
 Handle = Callable[[str, web.BaseRequest], Awaitable[web.StreamResponse]]
 Work = Callable[[], Coroutine[None, None, None]]
@@ -172,6 +176,7 @@ class Host:
         return web.Server(
             partial(self._handle, name),
             access_log=None,
+            logger=_SILENT,
             keepalive_timeout=self._keepalive,
             lingering_time=1.0,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import reduce
 from random import Random
@@ -205,11 +205,22 @@ class InstrumentMarket:
 
     def session_prints(self, now_us: int) -> list[Print]:
         """The trades of the current session up to now, oldest first; of very many, the last (`prints.MOST_KEPT`)."""
+        return list(self.walk_session(now_us))
+
+    def walk_session(self, now_us: int, *, newest_first: bool = False) -> Iterator[Print]:
+        """The trades of the current session, made as they are asked for."""
         day = session_day(now_us)
-        prints: list[Print] = []
-        if self.past is not None and day * DAY < self.opened_us:
-            prints = self.past.prints(day, min(self.opened_us, now_us))
-        return prints + self.live.between(session_open_us(day), now_us + 1)
+        if not newest_first:
+            yield from self._past_prints(day, now_us)
+        yield from self.live.walk(session_open_us(day), newest_first=newest_first)
+        if newest_first:
+            yield from reversed(self._past_prints(day, now_us))
+
+    def _past_prints(self, day: int, until_us: int) -> list[Print]:
+        """What is generated of a session's trades."""
+        if self.past is None or day * DAY >= self.opened_us:
+            return []
+        return self.past.prints(day, min(self.opened_us, until_us))
 
     def prints_between(self, day: int, start_us: int, end_us: int) -> list[Print]:
         """The trades of one UTC day in `[start_us, end_us)`."""

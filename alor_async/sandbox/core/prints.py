@@ -105,6 +105,12 @@ class Prints:
         """The trades in `[start_us, end_us)` that are kept one by one."""
         return self._slice(self.index(start_us), self.index(end_us))
 
+    def walk(self, start_us: int, *, newest_first: bool) -> Iterator[Print]:
+        """The trades from a moment on that are kept one by one, made as they are asked for."""
+        places: range = range(self.index(start_us), len(self))
+        for place in reversed(places) if newest_first else places:
+            yield self[place]
+
     def newest(self, count: int) -> list[Print]:
         """The last `count` trades, oldest first."""
         return self._slice(max(0, len(self) - count), len(self))

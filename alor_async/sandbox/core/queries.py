@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from alor_async.sandbox.core.candles import Frame, last_kept_day
@@ -12,7 +13,7 @@ from alor_async.sandbox.core.clock import DAY, MOSCOW_OFFSET, SECOND, moscow_mid
 from alor_async.sandbox.core.entities import Candle, CandlePage, MarketTrade, MarketTradePage, OwnTrade
 from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.core.errors import InvalidQuery
-from alor_async.sandbox.core.history import Bar
+from alor_async.sandbox.core.history import Bar, Print
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.terms import Terms
 
@@ -117,27 +118,29 @@ def session_trades(
     limit: int | None,
 ) -> tuple[MarketTrade, ...]:
     """The market trades of the current session that pass the filters; every bound is included."""
-    step = market.terms.price
-    ticks_pass = _within(price_from, price_to)
-    time_passes, id_passes, lots_pass = _within(start, end), _within(from_id, to_id), _within(lots_from, lots_to)
+    price = market.terms.price
     sign = None if side is None else side.sign
-    found = [
-        trade
-        for trade in market.session_prints(now_us)
-        if time_passes(trade.time_us // SECOND)
-        and id_passes(trade.trade_id)
-        and lots_pass(trade.lots)
-        and (sign is None or trade.sign == sign)
-        and ticks_pass(step(trade.ticks))
+    tests: list[Callable[[Print], bool]] = [
+        _within(low, high, read)
+        for low, high, read in (
+            (start, end, lambda trade: trade.time_us // SECOND),
+            (from_id, to_id, lambda trade: trade.trade_id),
+            (lots_from, lots_to, lambda trade: trade.lots),
+            (price_from, price_to, lambda trade: price(trade.ticks)),
+            (sign, sign, lambda trade: trade.sign),
+        )
+        if low is not None or high is not None
     ]
-    if descending:
-        found.reverse()
-    return tuple(map(market.entity, found[offset : None if limit is None else offset + limit]))
+    session = market.walk_session(now_us, newest_first=descending)
+    found = (trade for trade in session if all(test(trade) for test in tests)) if tests else session
+    return tuple(map(market.entity, islice(found, offset, None if limit is None else offset + limit)))
 
 
-def _within(low: int | Decimal | None, high: int | Decimal | None) -> Callable[[int | Decimal], bool]:
-    """Whether a number lies between two bounds, either of which may be absent."""
-    return lambda value: (low is None or value >= low) and (high is None or value <= high)
+def _within(
+    low: int | Decimal | None, high: int | Decimal | None, read: Callable[[Print], int | Decimal]
+) -> Callable[[Print], bool]:
+    """Whether a number of a trade lies between two bounds, one of which may be absent."""
+    return lambda trade: (low is None or read(trade) >= low) and (high is None or read(trade) <= high)
 
 
 def own_trades(

@@ -1,6 +1,6 @@
-"""The main job in one page: sign in, look, pull candles, trade. Against the embedded sandbox: no account, no network.
+"""The main job in one page: sign in, watch the market, pull candles, trade. No account, no network: it is the sandbox.
 
-Run it with `make demo`. It exits with 0 only if everything that it shows held.
+Run it with `make demo`. It shows the same on any day, and exits with 0 only if everything that it shows held.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,13 @@ from alor_async import AsyncAlor, Instrument, OrderStatus, Side, Timeframe
 from alor_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from alor_async import Order, OrderBook, Position, Summary
+    from alor_async import Order
 
 PORTFOLIO = "D39004"
 SYMBOL = "MOEX:SBER"
 DAYS = 10
+LOOKS, PAUSE = 6, 20
+LOTS = 10
 
 console = Console(width=100, highlight=False)
 
@@ -58,7 +60,7 @@ async def look(alor: AsyncAlor, checks: Checks) -> list[Instrument]:
         table.add_column(title)
     for title in ("lot", "step", "bid", "ask", "last", "change"):
         table.add_column(title, justify="right")
-    for instrument in instruments[:6]:
+    for instrument in instruments[:5]:
         quote = quotes[instrument.symbol]
         table.add_row(
             instrument.symbol,
@@ -72,18 +74,32 @@ async def look(alor: AsyncAlor, checks: Checks) -> list[Instrument]:
     return instruments
 
 
-async def show_book(alor: AsyncAlor, checks: Checks) -> OrderBook:
-    book = await alor.market_data.get_order_book(SYMBOL, depth=3)
-    console.print(f"[bold]3. Order book[/] of {SYMBOL}:")
-    for bid, ask in zip(book.bids, book.asks, strict=True):
-        console.print(f"   [green]{bid.lots:>8} lots  {bid.price:>8}[/]  |  [red]{ask.price:<8}  {ask.lots:>8} lots[/]")
-    checks.expect("the book is not crossed", held=book.bids[0].price < book.asks[0].price)
-    return book
+async def watch(alor: AsyncAlor, sandbox: Sandbox, checks: Checks) -> None:
+    console.print(f"[bold]3. The market moves[/]: {SYMBOL} every {PAUSE} seconds of exchange time")
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for title in ("time", "bid lots", "bid", "ask", "ask lots", "last", "units today"):
+        table.add_column(title, justify="right")
+    prices: set[Decimal | None] = set()
+    volumes: list[Decimal] = []
+    for _ in range(LOOKS):
+        await sandbox.clock.advance(seconds=PAUSE)
+        book, quote = await asyncio.gather(
+            alor.market_data.get_order_book(SYMBOL, depth=1), alor.market_data.get_quote(SYMBOL)
+        )
+        bid, ask = book.bids[0], book.asks[0]
+        cells = (bid.lots, f"[green]{bid.price}[/]", f"[red]{ask.price}[/]", ask.lots, quote.last_price, quote.volume)
+        table.add_row(f"{sandbox.clock.now:%H:%M:%S}", *map(str, cells))
+        checks.expect("the book is not crossed", held=bid.price < ask.price)
+        prices.add(quote.last_price)
+        volumes.append(quote.volume or Decimal(0))
+    console.print(table)
+    checks.expect("the price moves", held=len(prices) > 1)
+    checks.expect("trades go on", held=volumes == sorted(set(volumes)))
 
 
 async def pull(alor: AsyncAlor, instruments: list[Instrument], checks: Checks) -> None:
     console.print(f"[bold]4. Minute candles[/] of {len(instruments)} instruments, {DAYS} days, at the same time:")
-    end = datetime.now(UTC).replace(second=0, microsecond=0)
+    end = (await alor.get_server_time()).replace(second=0, microsecond=0)
     start = end - timedelta(days=DAYS)
     columns = (TextColumn("  "), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
     counts: dict[str, int] = {}
@@ -109,52 +125,50 @@ async def pull(alor: AsyncAlor, instruments: list[Instrument], checks: Checks) -
     checks.expect("every instrument has candles", held=len(counts) == len(instruments))
 
 
-async def trade(alor: AsyncAlor, book: OrderBook, checks: Checks) -> None:
-    console.print(f"[bold]5. Orders[/] in {PORTFOLIO}:")
-    before = await holdings(alor)
-    cheap = book.bids[-1].price - Decimal("1.00")
-    placed = await alor.orders.place_limit(PORTFOLIO, SYMBOL, Side.BUY, lots=2, price=cheap, comment="demo")
-    resting = await alor.account.get_order(PORTFOLIO, placed.order_id)
-    show("placed", resting)
-    checks.expect("the limit order rests", held=resting.status == OrderStatus.WORKING and resting.price == cheap)
-    moved = await alor.orders.replace_limit(resting, price=cheap + Decimal("0.50"))
-    replaced = await alor.account.get_order(PORTFOLIO, moved.order_id)
-    show("replaced", replaced)
-    checks.expect("a replaced order has a new number", held=moved.order_id != placed.order_id)
-    checks.expect("a replaced order has the new price", held=replaced.price == cheap + Decimal("0.50"))
-    await alor.orders.cancel(replaced)
-    cancelled = await alor.account.get_order(PORTFOLIO, moved.order_id)
-    show("cancelled", cancelled)
-    checks.expect("the order is cancelled", held=cancelled.status == OrderStatus.CANCELLED)
-    estimate = await alor.orders.estimate(PORTFOLIO, SYMBOL, lots=3)
-    bought = await alor.orders.place_market(PORTFOLIO, SYMBOL, Side.BUY, lots=3)
-    filled = await alor.account.get_order(PORTFOLIO, bought.order_id)
-    show("bought", filled)
-    checks.expect("the market order is filled", held=filled.status == OrderStatus.FILLED and filled.filled_lots == 3)
-    trades = [trade for trade in await alor.account.list_trades(PORTFOLIO) if trade.order_id == bought.order_id]
-    checks.expect("the fills add up to the order", held=sum(trade.units for trade in trades) == filled.units)
-    paid = sum((trade.price * trade.units for trade in trades), Decimal(0))
-    console.print(f"   paid {paid} for {len(trades)} fill(s); the estimate was {estimate.order_value}")
-    after = await holdings(alor)
-    console.print(
-        f"[bold]6. Holdings[/]: SBER {before[0].units} -> {after[0].units} units at {after[0].average_price}; "
-        f"buying power {before[1].buying_power} -> {after[1].buying_power}"
+async def trade(alor: AsyncAlor, sandbox: Sandbox, checks: Checks) -> None:
+    console.print(f"[bold]5. An order[/] of ours in {PORTFOLIO}, and how the market meets it:")
+    units, cash = await holdings(alor)
+    book = await alor.market_data.get_order_book(SYMBOL, depth=1)
+    bid = book.bids[0]
+    placed = await alor.orders.place_limit(PORTFOLIO, SYMBOL, Side.BUY, lots=4, price=bid.price - 1, comment="demo")
+    show("placed", await alor.account.get_order(PORTFOLIO, placed.order_id))
+    moved = await alor.orders.replace_limit(
+        await alor.account.get_order(PORTFOLIO, placed.order_id), lots=LOTS, price=bid.price
     )
-    checks.expect("the position grew by three lots", held=after[0].units - before[0].units == filled.units)
-    checks.expect("the money went down", held=money(after[1]) < money(before[1]))
+    working = await alor.account.get_order(PORTFOLIO, moved.order_id)
+    show("replaced", working)
+    checks.expect("a replaced order has a new number", held=moved.order_id != placed.order_id)
+    checks.expect("it rests", held=working.status == OrderStatus.WORKING and working.filled_lots == 0)
+    first = LOTS * 2 // 5
+    sandbox.market[SYMBOL].take("sell", lots=bid.lots + first)  # those who were there before us are served first
+    partly = await alor.account.get_order(PORTFOLIO, moved.order_id)
+    show("partly", partly)
+    checks.expect("it is partly filled", held=partly.status == OrderStatus.WORKING and partly.filled_lots == first)
+    sandbox.market[SYMBOL].take("sell", lots=LOTS - first)
+    filled = await alor.account.get_order(PORTFOLIO, moved.order_id)
+    show("filled", filled)
+    checks.expect("it is filled", held=filled.status == OrderStatus.FILLED and filled.filled_lots == LOTS)
+    fills = [trade for trade in await alor.account.list_trades(PORTFOLIO) if trade.order_id == moved.order_id]
+    checks.expect("the fills add up to the order", held=[fill.lots for fill in fills] == [first, LOTS - first])
+    paid = sum((fill.price * fill.units for fill in fills), Decimal(0))
+    fees = sum((fill.commission or Decimal(0) for fill in fills), Decimal(0))
+    units_now, cash_now = await holdings(alor)
+    console.print(
+        f"[bold]6. Holdings[/]: {units} -> {units_now} units; cash {cash} - {paid} paid - {fees} commission = {cash_now}"
+    )
+    checks.expect("the position grew by what was bought", held=units_now - units == filled.filled_units)
+    checks.expect("the cash went where it should", held=cash_now == cash - paid - fees)
 
 
-async def holdings(alor: AsyncAlor) -> tuple[Position, Summary]:
-    return await alor.account.get_position(PORTFOLIO, SYMBOL), await alor.account.get_summary(PORTFOLIO)
-
-
-def money(summary: Summary) -> Decimal:
-    return summary.buying_power if summary.buying_power is not None else Decimal("NaN")
+async def holdings(alor: AsyncAlor) -> tuple[Decimal, Decimal]:
+    """Units of the instrument, and cash."""
+    rows = {row.broker_symbol: row.units for row in await alor.account.list_positions(PORTFOLIO)}
+    return rows[SYMBOL], rows["MOEX:RUB"]
 
 
 def show(what: str, order: Order) -> None:
     console.print(
-        f"   {what:<10} {order.order_id}  {order.side} {order.lots} lots at {order.price}: {order.status}, "
+        f"   {what:<9} {order.order_id}  {order.side} {order.lots} lots at {order.price}: {order.status}, "
         f"{order.filled_lots} filled"
     )
 
@@ -163,14 +177,14 @@ async def main() -> int:
     checks = Checks()
     began = time.perf_counter()
     async with (
-        Sandbox(seed=42) as sandbox,
+        Sandbox(seed=42, market="calm", time="stepped") as sandbox,
         AsyncAlor(sandbox.refresh_token, environment=sandbox.environment) as alor,
     ):
         await sign_in(alor, checks)
         instruments = await look(alor, checks)
-        book = await show_book(alor, checks)
+        await watch(alor, sandbox, checks)
         await pull(alor, instruments, checks)
-        await trade(alor, book, checks)
+        await trade(alor, sandbox, checks)
         sandbox.check()
         requests, refreshes = len(sandbox.requests), sandbox.tokens.refreshes
     checks.expect("one token was enough", held=refreshes == 1)
@@ -178,7 +192,10 @@ async def main() -> int:
         console.print(f"[bold red]did not hold:[/] {claim}")
     verdict = "[bold red]failed[/]" if checks.failed else "[bold green]all of it held[/]"
     seconds = time.perf_counter() - began
-    console.print(f"[bold]Summary[/]: {requests} requests, {refreshes} token refresh, {seconds:.1f} s; {verdict}")
+    console.print(
+        f"[bold]Summary[/]: the sandbox's own rules held; {requests} requests, {refreshes} token refresh, "
+        f"{seconds:.1f} s; {verdict}"
+    )
     return 1 if checks.failed else 0
 
 

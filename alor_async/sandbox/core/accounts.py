@@ -143,6 +143,7 @@ class Account:
     Attributes:
         unsettled_cash: Money of this session's trades that settles tomorrow.
         fees: Commission of this session.
+        interim: Variation margin that became cash in the middle of this session.
         exposures: What working orders may still trade, by symbol.
         fills: Own trades of this session; `past_trades` are those of earlier ones.
     """
@@ -152,6 +153,7 @@ class Account:
     open_cash: int = 0
     unsettled_cash: int = 0
     fees: int = 0
+    interim: int = 0
     holdings: dict[str, Holding] = field(default_factory=dict[str, Holding])
     exposures: dict[str, Exposure] = field(default_factory=dict[str, Exposure])
     fills: list[Fill] = field(default_factory=list["Fill"])
@@ -227,6 +229,19 @@ class Ledger:
         account.fees += micros
         self.house += micros
 
+    def pay_variation(self, prices: dict[str, int]) -> None:
+        """Turn variation margin into cash in the middle of a session.
+
+        Args:
+            prices: The last price of every instrument held, in ticks.
+        """
+        for account in (*self, self.crowd):
+            for symbol, holding in account.holdings.items():
+                gain = holding.gain(prices[symbol])
+                account.cash += gain
+                account.interim += gain
+                holding.variation -= gain
+
     def clear(self, prices: dict[str, int]) -> None:
         """Close the session: settle what was pending, turn variation margin into cash, start counting anew.
 
@@ -242,7 +257,7 @@ class Ledger:
                 holding.open_units = holding.units
                 holding.unsettled = holding.paid_today = 0
             account.open_cash = account.cash
-            account.fees = 0
+            account.fees = account.interim = 0
             account.past_trades += account.trades
             account.fills = []
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from alor_async.sandbox.core.accounts import Account, Ledger
 from alor_async.sandbox.core.assumptions import Assumptions
-from alor_async.sandbox.core.checks import read_order, read_trigger, refuse_price
+from alor_async.sandbox.core.checks import read_order, read_trigger, refuse_closed, refuse_price
 from alor_async.sandbox.core.commands import (
     Accepted,
     CancelAll,
@@ -26,11 +26,12 @@ from alor_async.sandbox.core.enums import ClientType
 from alor_async.sandbox.core.errors import UnknownPortfolio
 from alor_async.sandbox.core.feed import Feed
 from alor_async.sandbox.core.groups import Groups
-from alor_async.sandbox.core.history import session_day, session_open_us
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.matching import Matching
 from alor_async.sandbox.core.orders import LiveOrder, Ticket
 from alor_async.sandbox.core.risk import Intended, Risk
+from alor_async.sandbox.core.schedule import Schedule
+from alor_async.sandbox.core.sessions import Sessions
 from alor_async.sandbox.core.stops import Stops
 from alor_async.sandbox.core.timeline import Timeline
 
@@ -45,6 +46,7 @@ class Broker:
         matching: Exchange orders.
         stops: Conditional orders.
         groups: Order groups.
+        sessions: Trading hours, pauses and the course of the days.
         risk: The risk desk.
     """
 
@@ -58,6 +60,7 @@ class Broker:
         *,
         seed: int,
         assumptions: Assumptions,
+        schedule: Schedule,
     ) -> None:
         """Open for business."""
         self._ledger = ledger
@@ -68,11 +71,11 @@ class Broker:
         self._assumptions = assumptions
         self._failing: deque[Leaving] = deque()
         self.risk = Risk(directory.market)
-        self.matching = Matching(ledger, journal, timeline, feed, seed=seed, assumptions=assumptions)
+        self.matching = Matching(ledger, journal, timeline, feed, seed=seed, assumptions=assumptions, schedule=schedule)
         self.stops = Stops(self._enter, journal, timeline, feed, assumptions)
         self.groups = Groups(self.matching, self.stops, journal, timeline, seed=seed, assumptions=assumptions)
         timeline.settle = self.react
-        self._schedule_session()
+        self.sessions = Sessions(ledger, directory, self.matching, self.stops, journal, timeline, feed, schedule)
 
     def account(self, portfolio: str) -> Account:
         """The account of a portfolio.
@@ -94,7 +97,7 @@ class Broker:
 
     def _enter(self, ticket: Ticket, instead_of: LiveOrder | None = None) -> LiveOrder | Rejected:
         """Check price and money, and place; an order that is replaced no longer counts, and goes first."""
-        refused = refuse_price(ticket, self._timeline.now_us, self._assumptions)
+        refused = refuse_closed(ticket) or refuse_price(ticket, self._timeline.now_us, self._assumptions)
         if refused is not None:
             return refused
         ticks = ticket.market.price_for(ticket.side) if ticket.ticks is None else ticket.ticks
@@ -249,33 +252,6 @@ class Broker:
                 self.groups.see_end(self.stops.ended.popleft())
             else:
                 return
-
-    # -- sessions
-
-    def _schedule_session(self) -> None:
-        day = session_day(self._timeline.now_us) + 1
-        while session_day(session_open_us(day)) != day:
-            day += 1
-        self._timeline.at(session_open_us(day), self._open_session)
-
-    def _open_session(self) -> None:
-        """Clear the last session and begin the next."""
-        held = {
-            holding.terms.spec.symbol: holding.terms
-            for account in (*self._ledger, self._ledger.crowd)
-            for holding in account.holdings.values()
-        }
-        prices = {symbol: self._directory.market(terms).last().ticks for symbol, terms in held.items()}
-        self._ledger.clear(prices)
-        self.matching.forget_ended()
-        self.stops.forget_ended()
-        self._journal.record(self._timeline.now_us, "session_opened")
-        if self._feed.listener is not None:
-            for market in self._directory.open_markets:
-                self._feed.listener.on_instrument(market)
-            for account in self._ledger:
-                self._feed.listener.on_account(account)
-        self._schedule_session()
 
 
 def _answer(result: LiveOrder | Rejected) -> CommandResult:

@@ -119,6 +119,13 @@ def read_trigger(command: PlaceStop, ticket: Ticket, now_us: int) -> int | Rejec
     return trigger
 
 
+def refuse_closed(ticket: Ticket) -> Rejected | None:
+    """Why nothing can be traded now."""
+    if ticket.market.is_trading:
+        return None
+    return Rejected(ErrorCode.EXCHANGE_TRADING_IS_STOPPED, "Trading is stopped")
+
+
 def refuse_price(ticket: Ticket, now_us: int, assumptions: Assumptions) -> Rejected | None:
     """Why an order's price cannot be placed now: outside the day's limits, or nobody to trade with."""
     market = ticket.market

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from alor_async.sandbox.core.catalogue import currency_pairs
 from alor_async.sandbox.core.entities import CurrencyPair, InstrumentSpec, RiskRate, RiskRatePage
@@ -17,7 +17,11 @@ _FIRST_RATE_ID = 65_400
 
 
 class Directory:
-    """Instruments by symbol or alias. Opening a market later gives the same market as opening it at once."""
+    """Instruments by symbol or alias. Opening a market later gives the same market as opening it at once.
+
+    Attributes:
+        opened: Called with every market that opens from now on.
+    """
 
     def __init__(self, specs: Iterable[InstrumentSpec], *, opened_us: int, seed: int) -> None:
         """Take the instruments; of two with the same symbol the later one counts."""
@@ -33,6 +37,7 @@ class Directory:
         }
         self._pasts: dict[str, History] = {}
         self._markets: dict[tuple[Terms, str], InstrumentMarket] = {}
+        self.opened: Callable[[InstrumentMarket], None] = _nothing
 
     def __iter__(self) -> Iterator[Terms]:
         """Every instrument, the most traded first."""
@@ -84,6 +89,7 @@ class Directory:
                 past = self._pasts[spec.broker_symbol] = History(terms, self._seed)
             market = InstrumentMarket(terms, wanted, past, opened_us=self._opened_us, seed=self._seed)
             self._markets[terms, wanted] = market
+            self.opened(market)
         return market
 
     @property
@@ -168,3 +174,7 @@ def _risk_rate(rate_id: int, spec: InstrumentSpec) -> RiskRate:
         set_rate=spec.rate_up * 0,
         underlying_sign=spec.underlying_sign,
     )
+
+
+def _nothing(_market: InstrumentMarket) -> None:
+    """Do nothing."""

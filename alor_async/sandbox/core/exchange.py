@@ -63,6 +63,7 @@ from alor_async.sandbox.core.market_reads import MarketReads
 from alor_async.sandbox.core.presets import MarketChoice, Presets
 from alor_async.sandbox.core.queries import order_history, own_trades
 from alor_async.sandbox.core.reports import Reports
+from alor_async.sandbox.core.schedule import ScheduleChoice, choose_schedule
 from alor_async.sandbox.core.timeline import Timeline
 
 __all__ = ["Exchange", "InvalidQuery", "UnknownInstrument", "UnknownPortfolio"]
@@ -88,6 +89,7 @@ class Exchange(MarketReads):
         instruments: Sequence[InstrumentSpec] | None = None,
         assumptions: Assumptions | None = None,
         market: MarketChoice = "still",
+        schedule: ScheduleChoice = "always",
         most_at_once: int | None = None,
     ) -> None:
         """Open the exchange: the default instruments, books around their last prices, and the demo portfolios.
@@ -98,6 +100,7 @@ class Exchange(MarketReads):
             instruments: Added to the default ones; one with the same exchange and symbol replaces the default.
             assumptions: How it behaves where nobody says how; the defaults when there are none.
             market: How markets move by themselves.
+            schedule: When trading is open.
             most_at_once: How many of the things that are due one call lives through at most; None for all.
         """
         self._feed = Feed()
@@ -118,6 +121,7 @@ class Exchange(MarketReads):
             self._feed,
             seed=seed,
             assumptions=self._assumptions,
+            schedule=choose_schedule(schedule),
         )
         self._reports = Reports(self._broker, self._directory, self._timeline)
         timeline.settle = self._settle_moment
@@ -348,6 +352,30 @@ class Exchange(MarketReads):
         """
         account = self._account(request.portfolio)
         return estimate(request, account, self._directory, self._broker.risk)
+
+    def halt(self, exchange: str, symbol: str) -> None:
+        """Stop the trading of one instrument."""
+        self.advance()
+        self._broker.sessions.halt(self._directory.find(exchange, symbol))
+        self._settled()
+
+    def unhalt(self, exchange: str, symbol: str) -> None:
+        """Let one instrument trade again as its market does."""
+        self.advance()
+        self._broker.sessions.unhalt(self._directory.find(exchange, symbol))
+        self._settled()
+
+    def pause_trading(self, market: Market | None = None) -> None:
+        """Stop the trading of a market, or of all, as for a clearing: orders are refused, the crowd waits."""
+        self.advance()
+        self._broker.sessions.pause(market)
+        self._settled()
+
+    def resume_trading(self, market: Market | None = None) -> None:
+        """Let a market, or all, trade again as its hours have it."""
+        self.advance()
+        self._broker.sessions.resume(market)
+        self._settled()
 
     def fail_next_replacement(self, leaving: Leaving) -> None:
         """Refuse the next replacement of any order, and leave the old order `untouched` or `gone`."""

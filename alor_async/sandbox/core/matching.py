@@ -22,6 +22,7 @@ from alor_async.sandbox.core.history import ID_STRIDE, Print, first_trade_id
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.orders import Fill, LiveOrder, Ticket
+from alor_async.sandbox.core.schedule import ALWAYS, Schedule
 from alor_async.sandbox.core.terms import Terms
 from alor_async.sandbox.core.timeline import Timeline
 
@@ -52,8 +53,10 @@ class Matching:
         *,
         seed: int = 0,
         assumptions: Assumptions | None = None,
+        schedule: Schedule = ALWAYS,
     ) -> None:
         """Start with no orders."""
+        self._schedule = schedule
         self._assumptions = Assumptions() if assumptions is None else assumptions
         self._feed = feed
         self._journal = journal
@@ -106,7 +109,7 @@ class Matching:
         self._meet(order)
         self.note_book(ticket.market)
         if order.is_working:
-            self._timeline.at(order.expires_us, lambda: self._expire(order))
+            self._timeline.at(self._ends_at(order), lambda: self._expire(order))
         return order
 
     def next_number(self, terms: Terms) -> int:
@@ -121,6 +124,13 @@ class Matching:
             return day * DAY + _LAST_MILLISECOND
         last = (day + GOOD_TILL_DAYS) * DAY + _LAST_MILLISECOND
         return last if spec.expires_at is None else min(last, to_us(spec.expires_at))
+
+    def _ends_at(self, order: LiveOrder) -> int:
+        """When an order that still works is cancelled: with the trading day, though it shows the end of the calendar's."""
+        ticket = order.ticket
+        if ticket.time_in_force is TimeInForce.GOOD_TILL_CANCELLED:
+            return order.expires_us
+        return self._schedule.day_end(ticket.terms.spec.market, order.created_us)
 
     def _meet(self, order: LiveOrder) -> None:
         """Let an order take what it may from the book, and rest with what is left if it may."""

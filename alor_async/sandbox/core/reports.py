@@ -135,10 +135,10 @@ class Reports:
     def futures_risk(self, account: Account) -> FuturesRisk:
         """Money of a portfolio on the derivatives market."""
         figures = self._broker.risk.figures(account, account.exposures)
-        amount = to_kopecks(account.cash + account.fees)
+        amount = to_kopecks(account.cash + account.fees - account.interim)
         fee, blocked = to_kopecks(account.fees), to_kopecks(figures.blocked)
         variation = to_kopecks(figures.variation)
-        interim = Decimal(0)
+        interim = to_kopecks(account.interim)
         return FuturesRisk(
             portfolio=account.info.portfolio,
             money_free=amount + interim - blocked - fee,

@@ -156,9 +156,12 @@ class Stops:
             self._timeline.at(armed_us + stop.protecting_seconds * SECOND, lambda: self._protected(stop, armed_us))
 
     def _protected(self, stop: LiveStop, armed_us: int) -> None:
-        """The protection time is over: fire if the condition has held since it was armed."""
+        """The protection time is over: fire if the condition has held since it was armed, and trading has not stopped."""
         if stop.is_working and stop.armed_us == armed_us:
-            self._trigger(stop)
+            if stop.ticket.market.is_trading:
+                self._trigger(stop)
+            else:
+                stop.armed_us = None
 
     def _trigger(self, stop: LiveStop) -> None:
         """Turn a stop into an exchange order, which may itself be refused."""

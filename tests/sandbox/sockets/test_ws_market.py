@@ -188,6 +188,16 @@ class TestQuotes:
         assert quote == answer
 
 
+    async def test_a_new_session_has_another_price_to_compare_with(self, ws: Talker, rest: Caller) -> None:
+        guid = await ws.subscribe(QUOTES, code="SBER")
+        ws.sandbox.market["SBER"].trade(price=301, lots=4)
+        await ws.new(guid, 2)
+        await ws.sandbox.clock.advance(days=1)
+        (quote,) = await ws.new(guid)
+        assert quote == (await rest("GET", "/md/v2/Securities/MOEX:SBER/quotes")).json[0]
+        assert (quote["prev_close_price"], quote["change"]) == (301, 0)
+
+
 class TestCandles:
     async def test_history_from_a_moment_is_that_of_rest(self, ws: Talker, rest: Caller) -> None:
         now = unix(ws.sandbox)

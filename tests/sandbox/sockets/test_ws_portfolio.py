@@ -283,6 +283,15 @@ class TestTradesAndMoney:
         await ws.quiet()
         assert not ws.take(guid)
 
+    async def test_a_new_session_settles_them(self, ws: Talker, rest: Caller, stocks: str) -> None:
+        guid = await ws.subscribe(POSITIONS, portfolio=stocks)
+        await rest.place_market(stocks, lots=5)
+        await ws.sandbox.clock.advance(days=1)
+        await ws.quiet()
+        shown = {position["symbol"]: {**position, "existing": True} for position in ws.take(guid)}
+        assert shown == {position["symbol"]: position for position in await asked(rest, POSITIONS, stocks)}
+        assert shown["SBER"]["qtyT0"] == shown["SBER"]["qtyUnits"]
+
     async def test_an_order_blocks_money_at_once(self, ws: Talker, rest: Caller, stocks: str) -> None:
         guid = await ws.subscribe(SUMMARY, portfolio=stocks)
         ws.sandbox.market["SBER"].trade(price=300, lots=1)

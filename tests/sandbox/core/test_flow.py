@@ -157,6 +157,26 @@ def test_a_still_market_stands_still() -> None:
     assert (run.exchange.get_quote("MOEX", "SBER"), run.exchange.get_book("MOEX", "SBER")) == before
 
 
+@pytest.mark.parametrize("preset", ["calm", "illiquid", "flash_crash"])
+def test_late_readers_see_exactly_what_was_shown_a_quarter_of_an_hour_ago(preset: str) -> None:
+    run = Run(only("SBER", preset))
+
+    def look(*, delayed: bool) -> tuple[object, object]:
+        page = run.exchange.get_candles("MOEX", "SBER", "60", start=NOON - 600, end=FAR_FUTURE, delayed=delayed)
+        return run.exchange.get_quote("MOEX", "SBER", delayed=delayed), page.candles
+
+    shown: list[tuple[object, object]] = []
+    for step in range(90):
+        run.forward(seconds=20)
+        shown.append(look(delayed=False))
+        if step >= 45:
+            assert look(delayed=True) == shown[step - 45]
+    place(run.exchange, limit(Side.BUY, 50, run.exchange.get_quote("MOEX", "SBER").last_price, board=None, iceberg=5))
+    hidden = look(delayed=False)
+    run.forward(minutes=15)
+    assert look(delayed=True) == hidden
+
+
 # -- what the presets are for
 
 

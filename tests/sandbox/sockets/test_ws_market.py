@@ -187,7 +187,6 @@ class TestQuotes:
         (answer,) = (await rest("GET", "/md/v2/Securities/MOEX:SBER/quotes", format=format)).json
         assert quote == answer
 
-
     async def test_a_new_session_has_another_price_to_compare_with(self, ws: Talker, rest: Caller) -> None:
         guid = await ws.subscribe(QUOTES, code="SBER")
         ws.sandbox.market["SBER"].trade(price=301, lots=4)

@@ -23,8 +23,11 @@ from alor_async.errors import ClosedError, ConfigError, InvalidArgument
 from alor_async.sandbox.clock import Clock, Fast, Time, fast, make_source
 from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.clock import to_datetime
+from alor_async.sandbox.core.entities import InstrumentSpec
 from alor_async.sandbox.core.exchange import Exchange, UnknownPortfolio
+from alor_async.sandbox.core.portfolios import PortfolioSpec
 from alor_async.sandbox.core.presets import MarketChoice, MarketPreset
+from alor_async.sandbox.core.schedule import Schedule, ScheduleChoice
 from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector, Stage
 from alor_async.sandbox.gateway.app import Gateway
 from alor_async.sandbox.gateway.dedupe import Dedupe, DedupeMode
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import TracebackType
 
-    from alor_async.sandbox.core.entities import Instrument, InstrumentSpec, Order, OwnTrade, Position, StopOrder
+    from alor_async.sandbox.core.entities import Instrument, Order, OwnTrade, Position, StopOrder
     from alor_async.sandbox.core.journal import Journal
 
 __all__ = [
@@ -61,10 +64,13 @@ __all__ = [
     "Fault",
     "Faults",
     "Heard",
+    "InstrumentSpec",
     "MarketPreset",
+    "PortfolioSpec",
     "Received",
     "Sandbox",
     "SandboxBroken",
+    "Schedule",
     "Selector",
     "SocketView",
     "SubscriptionView",
@@ -105,6 +111,8 @@ class Sandbox:
         dedupe_life: For how long a request id is remembered; seconds of exchange time.
         keepalive: After how much silence an idle connection is closed; seconds.
         assumptions: How it behaves where the broker's documents are silent; the defaults when there are none.
+        schedule: When trading is open: `"always"`, `"moex"` (its hours in round numbers, in exchange time), or a `Schedule`.
+        portfolios: Your own accounts; by default one for stocks, one for derivatives, one for currencies and a united one.
 
     Raises:
         ConfigError: An argument is wrong.
@@ -127,6 +135,8 @@ class Sandbox:
         dedupe_life: float = _A_DAY,
         keepalive: float = 75.0,
         assumptions: Assumptions | None = None,
+        schedule: ScheduleChoice = "always",
+        portfolios: Sequence[PortfolioSpec] | None = None,
     ) -> None:
         self._settings = {name: value for name, value in locals().items() if name != "self"}
         _check_whole("seed", seed)
@@ -140,14 +150,18 @@ class Sandbox:
         if socket_limit is not None:
             _check_whole("socket_limit", socket_limit)
             _check_positive("socket_limit", socket_limit)
+        if assumptions is not None and not isinstance(assumptions, Assumptions):
+            raise ConfigError("assumptions", f"must be Assumptions(...), got {assumptions!r:.40}")
         self._lock = threading.RLock()
         self._clock = make_source(time, start)
         self._exchange = Exchange(
             clock=self._clock,
             seed=seed,
-            instruments=tuple(instruments),
+            instruments=_read_specs(instruments),
             assumptions=assumptions,
             market=market,
+            schedule=schedule,
+            portfolios=portfolios,
             most_at_once=MOST_AT_ONCE,
         )
         self._running = False
@@ -341,6 +355,12 @@ class Sandbox:
         )
         with self._lock:
             self._exchange.journal.record(self._clock.now_us(), "fault", fault=name, stage=stage, **request)
+
+
+def _read_specs(instruments: Any) -> tuple[InstrumentSpec, ...]:
+    if not isinstance(instruments, Sequence) or not all(isinstance(spec, InstrumentSpec) for spec in instruments):  # pyright: ignore[reportUnknownVariableType]
+        raise ConfigError("instruments", "must be a sequence of InstrumentSpec")
+    return tuple(instruments)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 def _check_whole(argument: str, value: Any) -> None:

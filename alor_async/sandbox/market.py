@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from alor_async.errors import InvalidArgument
 from alor_async.sandbox.core.clock import to_datetime
-from alor_async.sandbox.core.enums import Side
+from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.errors import InvalidQuery
 from alor_async.sandbox.core.tape import write_tape
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Price: TypeAlias = "Decimal | str | int"
 Levels: TypeAlias = Iterable[tuple[Price, int]]
+MarketName: TypeAlias = Literal["stocks", "derivatives", "currencies"]
 SideName: TypeAlias = Literal["buy", "sell"]
 
 _FASTEST = 1_000_000.0
@@ -73,6 +74,16 @@ class MarketHandle:
             except InvalidQuery as error:
                 raise InvalidArgument("timeframe", str(error)) from None
         return page.candles[-count:]
+
+    def halt(self) -> None:
+        """Stop its trading: orders are refused, the crowd and conditional orders wait."""
+        with self._lock:
+            self._exchange.halt(self._name, self._symbol)
+
+    def resume(self) -> None:
+        """Let it trade again, as the hours of its market have it."""
+        with self._lock:
+            self._exchange.unhalt(self._name, self._symbol)
 
     # -- moving it
 
@@ -185,6 +196,24 @@ class Markets:
             raise InvalidArgument("instrument", f"{instrument!r} is not one of the sandbox's") from error
         return exchange, symbol
 
+    def pause(self, market: MarketName | None = None) -> None:
+        """Stop the trading of a market, or of all, as for a clearing.
+
+        Raises:
+            InvalidArgument: There is no such market.
+        """
+        with self._lock:
+            self._exchange.pause_trading(_market(market))
+
+    def resume(self, market: MarketName | None = None) -> None:
+        """Let a market, or all, trade again as its hours have it.
+
+        Raises:
+            InvalidArgument: There is no such market.
+        """
+        with self._lock:
+            self._exchange.resume_trading(_market(market))
+
     def replay(self, tape: str | PathLike[str] | Iterable[str], *, speed: float = 1) -> datetime:
         """Play a tape from now on, in exchange time; let the instruments on it stand still otherwise.
 
@@ -220,6 +249,13 @@ class Markets:
             chosen = [self._exchange.find_market(*self._names(name)) for name in instruments]
             lines = list(write_tape(chosen or self._exchange.open_markets))
         Path(path).write_text("".join(lines), "utf-8")
+
+
+def _market(name: Any) -> Market | None:
+    markets = {"stocks": Market.STOCKS, "derivatives": Market.DERIVATIVES, "currencies": Market.CURRENCIES}
+    if name is not None and name not in markets:
+        raise InvalidArgument("market", f"must be one of {', '.join(markets)}, or None for all, got {name!r:.40}")
+    return None if name is None else markets[name]
 
 
 def _price(argument: str, price: Any) -> Decimal:

@@ -41,6 +41,7 @@ class DemoPortfolio:
     cash: Decimal
     deals: tuple[Deal, ...]
     client_type: ClientType = ClientType.STANDARD_RISK
+    login: str = LOGIN
 
 
 DEMO_PORTFOLIOS = (
@@ -76,7 +77,7 @@ def open_portfolios(
 ) -> None:
     """Open the accounts and give them what their deals left them with; the crowd is short of the same."""
     for number, demo in enumerate(portfolios, start=1):
-        info = PortfolioInfo(demo.portfolio, LOGIN, demo.agreement, demo.market, demo.client_type)
+        info = PortfolioInfo(demo.portfolio, demo.login, demo.agreement, demo.market, demo.client_type)
         account = ledger.open(info, to_micros(demo.cash))
         for deal in demo.deals:
             _live_through(deal, account, ledger.crowd, directory, opened_us, number)

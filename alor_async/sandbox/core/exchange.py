@@ -60,6 +60,7 @@ from alor_async.sandbox.core.invariants import find_violations
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.market_reads import MarketReads
+from alor_async.sandbox.core.portfolios import PortfolioSpec, open_as
 from alor_async.sandbox.core.presets import MarketChoice, Presets
 from alor_async.sandbox.core.queries import order_history, own_trades
 from alor_async.sandbox.core.reports import Reports
@@ -90,6 +91,7 @@ class Exchange(MarketReads):
         assumptions: Assumptions | None = None,
         market: MarketChoice = "still",
         schedule: ScheduleChoice = "always",
+        portfolios: Sequence[PortfolioSpec] | None = None,
         most_at_once: int | None = None,
     ) -> None:
         """Open the exchange: the default instruments, books around their last prices, and the demo portfolios.
@@ -101,6 +103,7 @@ class Exchange(MarketReads):
             assumptions: How it behaves where nobody says how; the defaults when there are none.
             market: How markets move by themselves.
             schedule: When trading is open.
+            portfolios: The accounts; those for demonstrations when there are none.
             most_at_once: How many of the things that are due one call lives through at most; None for all.
         """
         self._feed = Feed()
@@ -112,7 +115,8 @@ class Exchange(MarketReads):
         specs = (*default_instruments(to_datetime(opened_us).date()), *(instruments or ()))
         super().__init__(Directory(specs, opened_us=opened_us, seed=seed), timeline, assumptions or Assumptions())
         self._ledger = Ledger(CROWD)
-        open_portfolios(DEMO_PORTFOLIOS, self._ledger, self._directory, opened_us)
+        openings = DEMO_PORTFOLIOS if portfolios is None else open_as(portfolios, self._directory)
+        open_portfolios(openings, self._ledger, self._directory, opened_us)
         self._broker = Broker(
             self._ledger,
             self._directory,
@@ -222,8 +226,8 @@ class Exchange(MarketReads):
 
     @property
     def portfolios(self) -> tuple[PortfolioInfo, ...]:
-        """The portfolios of the login: stocks, derivatives, currencies, united."""
-        return tuple(account.info for account in self._ledger)
+        """The portfolios of the login."""
+        return tuple(account.info for account in self._ledger if account.info.login == LOGIN)
 
     # -- portfolios
 
@@ -377,9 +381,13 @@ class Exchange(MarketReads):
         self._broker.sessions.resume(market)
         self._settled()
 
-    def fail_next_replacement(self, leaving: Leaving) -> None:
-        """Refuse the next replacement of any order, and leave the old order `untouched` or `gone`."""
+    def fail_next_replacement(self, leaving: Leaving | None) -> None:
+        """Refuse the next replacement of any order, and leave the old order `untouched` or `gone`; None takes it back."""
         self._broker.fail_next_replacement(leaving)
+
+    def reject_next_order(self, reason: str | None) -> None:
+        """Reject the next order after it was accepted, with this reason in its comment; None takes it back."""
+        self._broker.matching.rejection = reason
 
     # -- order groups
 

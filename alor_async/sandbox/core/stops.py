@@ -141,7 +141,9 @@ class Stops:
     # -- the market moves
 
     def see(self, market: InstrumentMarket, trade: Print) -> None:
-        """Look at the conditions of a market after a trade."""
+        """Look at the conditions of a market after a trade; while trading is stopped they wait."""
+        if not market.is_trading:
+            return
         for stop in list(self._waiting.get(market, {}).values()):
             if stop.is_active and stop.is_working:
                 self._see(stop, trade)

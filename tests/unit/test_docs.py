@@ -1,7 +1,8 @@
 """The documentation is code too: its blocks compile, name what exists, and run where they say so.
 
 A Python block after `<!-- run: program -->` is run as a program of its own; one after `<!-- run: sandbox -->` is run with a
-client `alor` and its `sandbox` at hand, and `await` at the top level. All others are compiled and their names looked up.
+client `alor` and its `sandbox` at hand, and `await` at the top level; one after `<!-- run: test -->` is a file of tests that
+pytest runs, with the plugin. All others are compiled and their names looked up.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +73,7 @@ def test_every_block_is_found_and_every_mark_stands_before_one() -> None:
         found = list(blocks_of(page))
         assert text.count("```python") == len(found), page
         assert text.count("<!-- run:") == sum(block.mode is not None for block in found), page
-    assert {block.mode for block in BLOCKS} == {None, "program", "sandbox"}
+    assert {block.mode for block in BLOCKS} == {None, "program", "sandbox", "test"}
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=name_of)
@@ -115,6 +119,24 @@ async def test_the_fragment_runs_against_the_sandbox(block: Block) -> None:
         if inspect.iscoroutine(done):
             await done
         sandbox.check()
+
+
+@pytest.mark.parametrize("block", of_mode("test"), ids=name_of)
+def test_the_tests_pass(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+    )
+    (tmp_path / "test_bot.py").write_text(block.text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--strict-markers"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{block.text.count('def test_')} passed" in done.stdout
 
 
 # The tables of the READMEs.

@@ -207,13 +207,12 @@ class Flow:
         """Place an order, most likely a good one; it takes nothing."""
         preset = self._preset
         offset = preset.spread + (self._draw(preset.width) * self._draw(1_000)) // 1_000
+        facing = self._market.book.best(side.opposite)
         if side is Side.BUY:
-            ask = self._market.book.best(Side.SELL)
-            ticks = value - offset if ask is None else min(value - offset, ask - 1)
+            ticks = max(self._low, value - offset if facing is None else min(value - offset, facing - 1))
         else:
-            bid = self._market.book.best(Side.BUY)
-            ticks = value + 1 + offset if bid is None else max(value + 1 + offset, bid + 1)
-        if self._low <= ticks <= self._high:
+            ticks = min(self._high, value + 1 + offset if facing is None else max(value + 1 + offset, facing + 1))
+        if not self._market.book.crosses(side, ticks):
             order = self._matching.crowd_add(self._market, side, ticks, 1 + self._draw(6 * self._lots))
             self._orders[side].append(order)
 

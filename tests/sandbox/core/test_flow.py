@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +10,9 @@ import pytest
 
 from alor_async.errors import ConfigError
 from alor_async.sandbox.core.candles import Frame, fold
+from alor_async.sandbox.core.catalogue import default_instruments
 from alor_async.sandbox.core.clock import SteppedClock, to_us
+from alor_async.sandbox.core.entities import InstrumentSpec
 from alor_async.sandbox.core.exchange import Exchange
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.presets import PRESETS, MarketChoice, MarketPreset
@@ -23,9 +26,16 @@ LIVELY = ["calm", "trend", "mean_revert", "gap", "illiquid", "flash_crash"]
 class Run:
     """An exchange whose markets move, in stepped time."""
 
-    def __init__(self, choice: MarketChoice, *, seed: int = 42, start: datetime = WEDNESDAY_NOON) -> None:
+    def __init__(
+        self,
+        choice: MarketChoice,
+        *,
+        seed: int = 42,
+        start: datetime = WEDNESDAY_NOON,
+        instruments: Sequence[InstrumentSpec] = (),
+    ) -> None:
         self.clock = SteppedClock(to_us(start))
-        self.exchange = Exchange(clock=self.clock, seed=seed, market=choice)
+        self.exchange = Exchange(clock=self.clock, seed=seed, market=choice, instruments=instruments)
 
     def forward(self, *, seconds: float = 0, minutes: float = 0) -> None:
         self.clock.move_to(self.clock.now_us() + int((seconds + 60 * minutes) * 1_000_000))
@@ -262,6 +272,25 @@ def test_a_moved_market_goes_on_from_where_it_was_moved_to() -> None:
     run.exchange.crowd_trade("MOEX", "SBER", price=last + 12, lots=5)
     run.forward(minutes=5)
     assert abs(run.exchange.get_quote("MOEX", "SBER").last_price - last - 12) < 2
+
+
+@pytest.mark.parametrize("drift", [1_000, -1_000])
+def test_prices_stop_at_the_limits_of_the_day(drift: int) -> None:
+    sber = next(spec for spec in default_instruments(WEDNESDAY_NOON.date()) if spec.symbol == "SBER")
+    wild = MarketPreset(drift=drift, volatility=500, gap=300, gap_every=1, crash=2_000, crash_every=7)
+    tight = [replace(sber, limit_percent=2)]
+    for preset in (wild, MarketPreset(drift=drift)):
+        run = Run(only("SBER", preset), instruments=tight)
+        watcher = Watcher(run.exchange)
+        run.exchange.listen(watcher)
+        run.forward(minutes=25)
+        assert watcher.broken == []
+        assert watcher.looks > 1_500
+        low, high = run.market().limits(run.exchange.now_us)
+        prices = {trade.ticks for trade in run.market().live}
+        assert low <= min(prices) <= max(prices) <= high
+    edge = high if drift > 0 else low
+    assert abs(run.market().last().ticks - edge) < 30
 
 
 def test_nothing_happens_while_trading_is_stopped() -> None:

@@ -5,10 +5,14 @@ from random import Random
 import pytest
 
 from alor_async.sandbox.core.book import Best
-from alor_async.sandbox.core.candles import Frame, fold
-from alor_async.sandbox.core.history import Bar, Print
+from alor_async.sandbox.core.candles import Candles, Frame, fold
+from alor_async.sandbox.core.catalogue import default_instruments
+from alor_async.sandbox.core.history import Bar, History, Print, session_open_us
+from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.prints import MOST_KEPT, Prints
+from alor_async.sandbox.core.terms import Terms
 from alor_async.sandbox.core.tops import DELAY_US, Tops
+from tests.sandbox.core.support import WEDNESDAY_NOON
 
 START = 1_773_826_217
 
@@ -79,6 +83,29 @@ def test_old_trades_become_minutes() -> None:
     assert dropped.time_us < prints.complete_from * 1_000_000 <= prints[0].time_us
     assert prints.minutes(0, 2**40, 2**60) == bars_of(trades)
     assert prints.first_minute == trades[0].time_us // 60_000_000 * 60
+
+
+def test_seconds_begin_where_single_trades_are_complete() -> None:
+    trades = some(MOST_KEPT * 3 // 2)
+    prints = filled(trades)
+    now = trades[-1].time_us
+    candles = Candles(None, prints, START * 1_000_000, now)
+    seconds = candles.between(Frame.parse("1"), START - 60, now // 1_000_000)
+    minutes = candles.between(Frame.parse("60"), START - 60, now // 1_000_000)
+    assert fold(seconds, Frame.parse("60")) == [bar for bar in minutes if bar.time >= prints.complete_from]
+    assert minutes[0].time < prints.complete_from == seconds[0].time // 60 * 60
+
+
+def test_yesterdays_close_outlives_yesterdays_trades() -> None:
+    terms = Terms(next(spec for spec in default_instruments(WEDNESDAY_NOON.date()) if spec.symbol == "SBER"))
+    market = InstrumentMarket(terms, "TQBR", History(terms, 1), opened_us=START * 1_000_000, seed=1)
+    market.record(Print(1, START * 1_000_000, 29_876, 1, 1))
+    opening = session_open_us(START // 86_400 + 1)
+    for number in range(MOST_KEPT * 3 // 2):
+        market.record(Print(2 + number, opening + number * 200_000, 29_000 + number % 7, 1, 1))
+    assert market.live[0].ticks != 29_876
+    assert market.previous_close(START // 86_400 + 1) == 29_876
+    assert market.quote(opening + 30_000_000_000).prev_close_price == terms.price(29_876)
 
 
 def test_very_many_trades_in_one_minute_are_dropped_all_the_same() -> None:

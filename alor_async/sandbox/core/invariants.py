@@ -50,16 +50,22 @@ def _traded_lots(ledger: Ledger) -> Counter[int]:
 
 
 def _check_promises(account: Account, working: list[LiveOrder]) -> list[str]:
-    """What an account's working orders promise is what they have open."""
-    expected = Counter[tuple[str, Side]]()
+    """What an account's working orders promise, in units and in money, is what they have open."""
+    units, money = Counter[tuple[str, Side]](), Counter[tuple[str, Side]]()
     for order in working:
-        expected[order.terms.spec.symbol, order.side] += order.open_units
-    return [
-        f"{account.info.portfolio}: {promised} units of {symbol} are promised to {side.value}, {expected[symbol, side]} open"
-        for symbol, exposure in account.exposures.items()
-        for side in Side
-        if (promised := exposure.of(side).units) != expected[symbol, side]
-    ]
+        key = order.terms.spec.symbol, order.side
+        units[key] += order.open_units
+        money[key] += order.terms.full_value(order.ticks, order.open_units)
+    wrong: list[str] = []
+    for symbol, exposure in account.exposures.items():
+        for side in Side:
+            promised, key = exposure.of(side), (symbol, side)
+            if (promised.units, promised.value(exposure.terms)) != (units[key], money[key]):
+                wrong.append(
+                    f"{account.info.portfolio}: {promised.units} units of {symbol} are promised to {side.value}, "
+                    f"{units[key]} open; {promised.value(exposure.terms)} micros, {money[key]} open"
+                )
+    return wrong
 
 
 def _check_book(market: InstrumentMarket, orders: dict[int, LiveOrder], seen: set[int]) -> list[str]:

@@ -3,13 +3,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alor_async.sandbox.core.accounts import Account, Ledger
-from alor_async.sandbox.core.commands import EstimateOrder, Rejected
+from alor_async.sandbox.core.commands import CancelOrder, EstimateOrder, Rejected
 from alor_async.sandbox.core.demo import CROWD
 from alor_async.sandbox.core.entities import Position
 from alor_async.sandbox.core.enums import Market, RiskStatus, Side
 from alor_async.sandbox.core.exchange import Exchange, InvalidQuery, UnknownInstrument, UnknownPortfolio
+from alor_async.sandbox.core.risk import NO_ORDERS
 from alor_async.sandbox.core.terms import Terms, ratio, round_to_kopeck, to_micros, to_money
 from tests.sandbox.core.support import CURRENCIES, FUTURES, STOCKS, UNITED, HandClock, limit, market, place
 
@@ -327,3 +330,65 @@ def test_money_is_exact(exchange: Exchange) -> None:
 
     with pytest.raises(ValueError, match="does not fit"):
         Terms(replace(spec, decimals=1))
+
+
+def walk(exchange: Exchange, portfolio: str, symbol: str) -> int:
+    """What one instrument blocks, summed up order by order."""
+    account = exchange._broker.account(portfolio)
+    market = exchange._market("MOEX", symbol)
+    terms, last, held = market.terms, market.last().ticks, account.units(market.terms)
+    orders = [order for order in exchange._broker.matching.working_of(account) if order.terms is terms]
+    bought = [order for order in orders if order.side is BUY]
+    sold = [order for order in orders if order.side is SELL]
+    if terms.collateral is not None:
+        long, short = terms.collateral[account.info.client_type]
+        all_bought = held + sum(order.open_units for order in bought)
+        all_sold = sum(order.open_units for order in sold) - held
+        return max(0, all_bought * long, all_sold * short)
+    worth = terms.full_value(last, held)
+    long = worth + sum(terms.full_value(order.ticks, order.open_units) for order in bought)
+    short = sum(terms.full_value(max(order.ticks, last), order.open_units) for order in sold) - worth
+    return max(0, long * terms.rate_down // 10_000, short * terms.rate_up // 10_000)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["SBER", "GAZP", "SiM6"]),
+            st.sampled_from(Side),
+            st.integers(-30, 30),
+            st.integers(1, 30),
+            st.sampled_from(["place", "place", "cancel", "trade"]),
+        ),
+        max_size=25,
+    )
+)
+def test_what_orders_block_is_what_a_walk_over_them_says(
+    steps: list[tuple[str, Side, int, int, str]],
+) -> None:
+    exchange = Exchange(clock=HandClock(), seed=3)
+    account = exchange._broker.account(UNITED)
+    risk = exchange._broker.risk
+    for symbol, side, offset, lots, what in steps:
+        quote = exchange.get_quote("MOEX", symbol)
+        price = quote.last_price + offset * quote.spec.price_step
+        working = exchange._broker.matching.working_of(account)
+        if what == "place":
+            exchange.place_order(limit(side, lots, price, portfolio=UNITED, symbol=symbol, board=None))
+        elif what == "trade":
+            exchange.crowd_trade("MOEX", symbol, price=price, lots=lots)
+        elif working:
+            number = str(working[lots % len(working)].number)
+            exchange.cancel_order(CancelOrder(portfolio=UNITED, order_id=number))
+        involved = {holding.terms.spec.symbol for holding in account.holdings.values()} | set(account.exposures)
+        blocked = risk.figures(account, account.exposures).blocked
+        assert blocked == sum(walk(exchange, UNITED, symbol) for symbol in involved)
+        assert risk.figures(account, NO_ORDERS).blocked == risk.figures(account, account.exposures).margin
+        leaving = next(iter(exchange._broker.matching.working_of(account)), None)
+        if leaving is not None:
+            without = risk.figures(account, account.exposures, leaving=leaving).blocked
+            exchange._broker.matching.cancel(leaving)
+            assert without == risk.figures(account, account.exposures).blocked
+    exchange._broker.react()
+    assert exchange.check() == []

@@ -181,8 +181,8 @@ class Alone:
             iceberg_fixed=peak,
         )
         order = self._matching.place(ticket)
-        self._matching.prints.clear()
-        self._matching.ended.clear()
+        for unseen in (self._matching.prints, self._matching.touched, self._matching.ended):
+            unseen.clear()  # what stops and groups would look at
         return order
 
     def cancel(self, order: LiveOrder) -> None:

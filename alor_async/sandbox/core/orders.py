@@ -19,7 +19,7 @@ from alor_async.sandbox.core.terms import Terms, to_money
 class Ticket:
     """A checked wish to trade: what becomes an order. `ticks` is `None` for a market order.
 
-    It never changes once it is made; it is not frozen only because freezing makes it four times as dear to make.
+    It never changes once it is made; it is not frozen only because making a frozen one takes three times as long.
     """
 
     account: Account

@@ -14,7 +14,7 @@ Three things are added, none of which says anything about what a successful answ
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -142,7 +142,7 @@ class _Document:
         desk = self._desk
         symbols = desk.futures if "actualFuturesQuote" in path else desk.symbols
         symbol = _perhaps(*symbols) if operation in _FILTERED else _one_of(*symbols)
-        portfolios = desk.portfolios[1:] if operation == "orders.cancel_all" else desk.portfolios
+        portfolios = self._portfolios(operation)
         listed = f"MOEX:({'|'.join(symbols)})"
         return {
             "login": _one_of(desk.login),
@@ -167,6 +167,14 @@ class _Document:
             "scope": _one_of("OrdersRead", "OrdersRead Trades"),
             "code": _one_of(*desk.codes),
         }
+
+    def _portfolios(self, operation: str) -> Sequence[str]:
+        """The first one is where the desk trades stocks: what cancels everything must leave it alone."""
+        if operation == "orders.cancel_all":
+            return self._desk.portfolios[1:]
+        if operation == "account.get_futures_risk":
+            return [name for name in self._desk.portfolios if name[0].isdigit()]
+        return self._desk.portfolios
 
     def _numbers(self, operation: str) -> Mapping[str, Json]:
         """Numbers of orders and groups: what a command uses up is its own."""

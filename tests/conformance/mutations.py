@@ -22,13 +22,11 @@ def renamed(body: bytes) -> bytes:
 
 
 def quoted(body: bytes) -> bytes:
-    """The first number of the first object became text."""
-
-    def change(fields: dict[str, Any]) -> dict[str, Any]:
-        key = next((key for key, value in fields.items() if _is_number(value)), None)
-        return fields if key is None else fields | {key: str(fields[key])}
-
-    return _first_object_changed(body, change)
+    """The first number, wherever it stands, became text."""
+    if not body:
+        return body
+    changed, _ = _with_first_number_quoted(json.loads(body))
+    return json.dumps(changed).encode()
 
 
 MUTATIONS: Mapping[str, Mutation] = {"dropped": dropped, "renamed": renamed, "quoted": quoted}
@@ -38,8 +36,18 @@ def _placed(fields: dict[str, Any]) -> list[tuple[int, tuple[str, Any]]]:
     return list(enumerate(fields.items()))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _with_first_number_quoted(value: Any) -> tuple[Any, bool]:
+    """The value with its first number as text, and whether there was one."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value), True
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        changed, is_done = _with_first_number_quoted(item)
+        if is_done:
+            copy = value.copy()
+            copy[key] = changed
+            return copy, True
+    return value, False
 
 
 def _first_object_changed(body: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:

@@ -96,8 +96,8 @@ def _one_format(conformance: Conformance, contract: Json, format: Format, total:
     closed, desk, place = closed_document(contract, format), conformance.desk, conformance.place
     problems = list[str]()
     for server, document, url in (
+        ("oauth", oauth_document(closed, desk), place.oauth),  # first: a code lives for a minute
         ("api", api_document(closed, desk), place.api),
-        ("oauth", oauth_document(closed, desk), place.oauth),
     ):
         name = f"{format.value}, {server}"
         code, report = conformance.run(document, format, url, "--max-examples", str(EXAMPLES))

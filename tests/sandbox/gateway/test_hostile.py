@@ -77,7 +77,7 @@ class Valid:
             "orderGroupId": str(uuid.UUID(int=1)),
             "stop": "false",
             "riskCategoryId": "1",
-            "tf": "60",
+            "tf": "D",
             "from": "1700000000",
             "to": "1700003600",
             "limit": "5",

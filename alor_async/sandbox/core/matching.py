@@ -21,7 +21,7 @@ from alor_async.sandbox.core.feed import Feed
 from alor_async.sandbox.core.history import ID_STRIDE, Print, first_trade_id
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
-from alor_async.sandbox.core.orders import Fill, LiveOrder, Ticket
+from alor_async.sandbox.core.orders import Fill, LiveOrder, Ticket, read_number
 from alor_async.sandbox.core.schedule import ALWAYS, Schedule
 from alor_async.sandbox.core.terms import Terms
 from alor_async.sandbox.core.timeline import Timeline
@@ -71,6 +71,8 @@ class Matching:
         self.prints: deque[tuple[InstrumentMarket, Print]] = deque()
         self.touched: deque[LiveOrder] = deque()
         self.ended: deque[LiveOrder] = deque()
+        self.rejection: str | None = None
+        """Why the next order is rejected once it has been accepted."""
 
     # -- looking
 
@@ -84,7 +86,8 @@ class Matching:
 
     def find(self, account: Account, order_id: str) -> LiveOrder | None:
         """An order by its number, if it is the account's."""
-        order = self._orders.get(int(order_id)) if order_id.isascii() and order_id.isdigit() else None
+        number = read_number(order_id)
+        order = None if number is None else self._orders.get(number)
         return order if order is not None and order.ticket.account is account else None
 
     # -- the life of an order
@@ -106,7 +109,11 @@ class Matching:
         account.promise(ticket.terms, ticket.side, order.ticks, order.open_units)
         self._journal.record(now, "order_accepted", order_id=str(order.number), order=order.as_accepted)
         self._tell(order)
-        self._meet(order)
+        if self.rejection is None:
+            self._meet(order)
+        else:
+            order.reason, self.rejection = self.rejection, None
+            self._end(order, OrderStatus.REJECTED)
         self.note_book(ticket.market)
         if order.is_working:
             self._timeline.at(self._ends_at(order), lambda: self._expire(order))

@@ -14,6 +14,13 @@ from alor_async.sandbox.core.history import Print, date_of, is_weekday
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.terms import Terms, to_money
 
+MOST_DIGITS = 19
+
+
+def read_number(order_id: str) -> int | None:
+    """The number of an order as a client names it, `None` when it cannot be one."""
+    return int(order_id) if len(order_id) <= MOST_DIGITS and order_id.isascii() and order_id.isdigit() else None
+
 
 @dataclass(slots=True, kw_only=True)
 class Ticket:

@@ -14,7 +14,7 @@ from alor_async.sandbox.core.feed import Feed
 from alor_async.sandbox.core.history import Print
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
-from alor_async.sandbox.core.orders import LiveOrder, LiveStop, Ticket
+from alor_async.sandbox.core.orders import LiveOrder, LiveStop, Ticket, read_number
 from alor_async.sandbox.core.timeline import Timeline
 
 FIRST_STOP = 8_939_400
@@ -57,7 +57,8 @@ class Stops:
 
     def find(self, account: Account, order_id: str) -> LiveStop | None:
         """A conditional order by its number, if it is the account's."""
-        stop = self._stops.get(int(order_id)) if order_id.isascii() and order_id.isdigit() else None
+        number = read_number(order_id)
+        stop = None if number is None else self._stops.get(number)
         return stop if stop is not None and stop.ticket.account is account else None
 
     # -- the life of a stop

@@ -28,7 +28,7 @@ from alor_async.sandbox.core.exchange import Exchange, UnknownPortfolio
 from alor_async.sandbox.core.portfolios import PortfolioSpec
 from alor_async.sandbox.core.presets import MarketChoice, MarketPreset
 from alor_async.sandbox.core.schedule import Schedule, ScheduleChoice
-from alor_async.sandbox.faults import Fault, FaultPlan, Moment, Selector, Stage
+from alor_async.sandbox.faults import Fault, FaultPlan, Stage
 from alor_async.sandbox.gateway.app import Gateway
 from alor_async.sandbox.gateway.dedupe import Dedupe, DedupeMode
 from alor_async.sandbox.gateway.driver import MOST_AT_ONCE, Driver
@@ -38,15 +38,18 @@ from alor_async.sandbox.gateway.oauth import Tokens
 from alor_async.sandbox.gateway.received import Received, RequestLog
 from alor_async.sandbox.gateway.rest import ROUTES
 from alor_async.sandbox.gateway.routing import Router
+from alor_async.sandbox.gateway.shown_time import ShownTime
 from alor_async.sandbox.gateway.sockets.commands import Commands, Repeats
 from alor_async.sandbox.gateway.sockets.connection import SubscriptionView
 from alor_async.sandbox.gateway.sockets.hub import Hub
+from alor_async.sandbox.gateway.sockets.interference import OPCODES, Interference
 from alor_async.sandbox.gateway.sockets.messages import Heard, MessageLog
 from alor_async.sandbox.gateway.sockets.registry import MOST_SOCKETS, Sockets, SocketView
 from alor_async.sandbox.gateway.sockets.subscriptions import Subscriptions
 from alor_async.sandbox.gateway.wire import Switchboard
 from alor_async.sandbox.inject import Faults
 from alor_async.sandbox.market import Markets
+from alor_async.sandbox.selectors import Moment, Selector
 from alor_async.sandbox.witness import save_journal
 
 if TYPE_CHECKING:
@@ -165,8 +168,14 @@ class Sandbox:
             most_at_once=MOST_AT_ONCE,
         )
         self._running = False
+        shown = ShownTime()
         self.tokens = Tokens(
-            seed=seed, login=self.login, portfolios=self._exchange.portfolios, life=token_life, now=machine.time
+            seed=seed,
+            login=self.login,
+            portfolios=self._exchange.portfolios,
+            life=token_life,
+            now=machine.time,
+            shown=shown,
         )
         """The token service: issue a token, expire them all, count the refreshes."""
         self.requests = RequestLog()
@@ -189,7 +198,9 @@ class Sandbox:
         )
         """The open sockets: kind, subscriptions, how many messages were received and sent."""
         router = Router((*ROUTES, *self.sockets.routes()))
-        plan = FaultPlan(random.Random(f"{seed}:faults"), router, self._record_fault)
+        plan = FaultPlan(
+            random.Random(f"{seed}:faults"), router, self._record_fault, opcodes=OPCODES, now_us=self._clock.now_us
+        )
         remembered = Dedupe(dedupe, dedupe_life, self._exchange_seconds)
         pace = None if requests_per_second is None else Pace(requests_per_second, machine.monotonic)
         self._gateway = Gateway(
@@ -202,6 +213,7 @@ class Sandbox:
             log=self.requests,
             pace=pace,
             sockets=self.sockets,
+            shown=shown,
             failures=failures,
         )
         switchboard = Switchboard(plan, router)
@@ -211,8 +223,17 @@ class Sandbox:
         )
         self.clock = Clock(self._clock, self._lock, driver, self._host.submit)
         """Exchange time; in stepped time also the way to move it."""
-        self.faults = Faults(plan, self.tokens, self._host, remembered)
-        """What can go wrong, by family: `http`, `ack`, `req`, `auth`, `net`, `dedupe`."""
+        Interference(plan, self.sockets, self._host, self._exchange, self._lock)
+        self.faults = Faults(
+            plan,
+            tokens=self.tokens,
+            host=self._host,
+            switchboard=switchboard,
+            dedupe=remembered,
+            shown=shown,
+            clock=self.clock,
+        )
+        """What can go wrong, by family: `http`, `ack`, `req`, `auth`, `net`, `ws`, `cws`, `dedupe`, `clock`, `exchange`."""
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -350,11 +371,9 @@ class Sandbox:
         return self._clock.now_us() / 1_000_000
 
     def _record_fault(self, name: str, stage: Stage | None, moment: Moment | None) -> None:
-        request = (
-            {} if moment is None else {"method": moment.method, "path": moment.path, "operation": moment.operation}
-        )
+        whom = {} if moment is None else moment.describe()
         with self._lock:
-            self._exchange.journal.record(self._clock.now_us(), "fault", fault=name, stage=stage, **request)
+            self._exchange.journal.record(self._clock.now_us(), "fault", fault=name, stage=stage, **whom)
 
 
 def _read_specs(instruments: Any) -> tuple[InstrumentSpec, ...]:

@@ -1,25 +1,35 @@
-"""What can go wrong, as values: a selector (which request) x an effect (what happens) x a stage (before or after it acts).
+"""What can go wrong, as values: a selector (for whom) x an effect (what happens) x a stage (before or after it acts).
 
-`Fault` is one such value; `FaultPlan` holds the armed ones and decides, request by request, which fire. The one-line
-spellings that tests and demos use (`sandbox.faults.http.status(503, ...)`) live in `alor_async.sandbox.inject`.
+`Fault` is one such value; `FaultPlan` holds the armed ones and decides, request by request and message by message, which
+fire. The one-line spellings that tests and demos use (`sandbox.faults.http.status(503, ...)`) live in
+`alor_async.sandbox.inject`.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, get_args
 
 from alor_async.errors import ConfigError
+from alor_async.sandbox.core.clock import SECOND, to_us
+from alor_async.sandbox.effects import (
+    FINAL_EFFECTS,
+    WIRE_EFFECTS,
+    Effect,
+    ExchangeEffect,
+    MessageEffect,
+    SlowClose,
+    SocketEffect,
+    TurnAway,
+)
+from alor_async.sandbox.selectors import OF_MESSAGES, OF_REQUESTS, Instant, Moment, Selector, is_like
 
 if TYPE_CHECKING:
     import random
     from types import TracebackType
-
-Direction: TypeAlias = Literal["in", "out"]
-"""`in` is from the client to the exchange, `out` the way back."""
 
 Stage: TypeAlias = Literal["before_execution", "after_execution"]
 """Whether the exchange acts on the request before the fault is felt. It decides if a lost answer hides an order."""
@@ -27,254 +37,48 @@ Stage: TypeAlias = Literal["before_execution", "after_execution"]
 BEFORE: Stage = "before_execution"
 AFTER: Stage = "after_execution"
 
-# -- effects on the bytes of one request or one answer ---------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reset:
-    """The connection breaks (RST) once so many bytes have passed in this direction."""
-
-    after_bytes: int = 0
-    direction: Direction = "out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blackhole:
-    """Nothing passes any more and nobody is told: `in` stops reading (the window fills), `out` loses the answer."""
-
-    direction: Direction = "out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Every chunk waits this long, plus up to `jitter`; seconds."""
-
-    seconds: float
-    jitter: float = 0.0
-    direction: Direction = "out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bandwidth:
-    """So many bytes a second and no more."""
-
-    bytes_per_second: float
-    direction: Direction = "out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slicer:
-    """Chunks fall into pieces of `size` bytes with a pause (seconds) between them."""
-
-    size: int = 1
-    pause: float = 0.0
-    direction: Direction = "out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HalfClose:
-    """FIN goes out once the answer is whole (or after so many bytes), while the exchange goes on reading."""
-
-    after_bytes: int | None = None
-    direction: Direction = "out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlowClose:
-    """The answer is whole and says that the connection closes, but FIN comes so many seconds late."""
-
-    seconds: float
-    direction: Direction = "out"
-
-
-WireEffect: TypeAlias = Reset | Blackhole | Latency | Bandwidth | Slicer | HalfClose | SlowClose
-
-# -- effects on the answer -------------------------------------------------------------------------------------------
-
-BodyChange: TypeAlias = bytes | Callable[[bytes], bytes]
-"""New bytes, or a function from the honest body to the new one (it runs in the exchange's thread)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """This status, these headers and this body instead of the honest answer."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawAnswer:
-    """Exactly these bytes on the socket, HTTP or not; then the connection closes unless `close` is False."""
-
-    payload: bytes | Callable[[], bytes]
-    close: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtraHeaders:
-    """The honest answer, with these headers added; a name may repeat."""
-
-    headers: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedBody:
-    """The honest status, with another body and perhaps another Content-Type."""
-
-    body: BodyChange
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drip:
-    """The honest answer, its body `size` bytes at a time with `pause` seconds between."""
-
-    size: int
-    pause: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Truncate:
-    """The honest answer, cut after so many bytes of body; with `declared` its Content-Length still promises them all."""
-
-    after_bytes: int
-    declared: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delay:
-    """Wait so many seconds at this stage."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
-    """No answer: the connection breaks (`reset`), closes politely (`close`), or stays open and silent (`hang`)."""
-
-    how: Literal["reset", "close", "hang"] = "reset"
-
-
-@dataclass(frozen=True, slots=True)
-class RejectToken:
-    """The token of this request counts as expired: 401."""
-
-
-AnswerEffect: TypeAlias = Answer | RawAnswer | ExtraHeaders | ChangedBody | Drip | Truncate | Delay | Drop | RejectToken
-Effect: TypeAlias = WireEffect | AnswerEffect
-FINAL_EFFECTS = (Answer, RawAnswer, Drop)
-WIRE_EFFECTS = (Reset, Blackhole, Latency, Bandwidth, Slicer, HalfClose, SlowClose)
-
-
-# -- which request ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True, kw_only=True)
-class Moment:
-    """What is known about a request when faults are asked for; portfolio and symbol may stand in its body."""
-
-    server: str
-    method: str
-    path: str
-    template: str | None
-    operation: str | None
-    find: Callable[[str], tuple[str, ...]] = lambda _name: ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selector:
-    """Which requests a fault is for. Everything given must hold; text is compared without case, `*` stands for any text.
-
-    Args:
-        route: `"GET /md/v2/time"` or `"/md/v2/time"`: a path as sent, or a template such as
-            `"/md/v2/Securities/{symbols}/quotes"`.
-        operation: `"orders.place_limit"`, `"orders.*"`.
-        method: `"PUT"`.
-        server: `"api"` or `"oauth"`.
-        portfolio: The portfolio of the path, the query or the body.
-        symbol: The symbol of the path, the query or the body.
-        nth: The first request that counts, from 1.
-        times: How often the fault fires; None is until it is cleared.
-        probability: The chance of firing on each request, drawn from the sandbox's seed.
-    """
-
-    route: str | None = None
-    operation: str | None = None
-    method: str | None = None
-    server: str | None = None
-    portfolio: str | None = None
-    symbol: str | None = None
-    nth: int = 1
-    times: int | None = 1
-    probability: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.nth < 1:
-            raise ConfigError("nth", "counts from 1")
-        if self.times is not None and self.times < 1:
-            raise ConfigError("times", "must be at least 1, or None for until it is cleared")
-        if not 0.0 <= self.probability <= 1.0:
-            raise ConfigError("probability", "must lie between 0 and 1")
-
-    def matches(self, moment: Moment) -> bool:
-        """Whether this request is meant."""
-        return (
-            (self.server is None or self.server == moment.server)
-            and (self.method is None or self.method.upper() == moment.method)
-            and (self.operation is None or _like(self.operation, moment.operation))
-            and (self.route is None or self._is_route(moment))
-            and (self.portfolio is None or any(_like(self.portfolio, found) for found in moment.find("portfolio")))
-            and (self.symbol is None or any(_like(self.symbol, found) for found in moment.find("symbol")))
-        )
-
-    def _is_route(self, moment: Moment) -> bool:
-        method, _, path = (self.route or "").rpartition(" ")
-        if method and method.strip().upper() != moment.method:
-            return False
-        return _like(path, moment.path) or _like(path, moment.template)
-
-
-def _like(pattern: str, text: str | None) -> bool:
-    if text is None:
-        return False
-    pattern, text = pattern.lower(), text.lower()
-    return pattern == text or ("*" in pattern and fnmatch.fnmatchcase(text, pattern))
+Scope: TypeAlias = Literal["request", "message", "socket", "connection"]
+"""What a fault takes hold of: an HTTP request, a message on a socket, an open socket as a whole, a new connection."""
+
+EITHER: tuple[Scope, ...] = ("request", "message")
+"""A fault of requests and of messages alike, unless its selector can only fit one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong: for whom, what, and when."""
+    """One thing that goes wrong: for whom, what, and when.
+
+    `scopes` is what it may take hold of; the effect's own when nothing is said.
+    """
 
     name: str
     selector: Selector
     effect: Effect
     stage: Stage = BEFORE
+    scopes: tuple[Scope, ...] = ()
 
 
-class Armed:
-    """A fault that waits to fire, or has. As a context manager it is cleared at the end of the block."""
-
-    __slots__ = ("_plan", "fault", "fired", "matched")
-
-    def __init__(self, fault: Fault, plan: FaultPlan) -> None:
-        self.fault = fault
-        self._plan = plan
-        self.fired = 0
-        """How often it has fired."""
-        self.matched = 0
-        """How many requests it was asked about that fit its selector."""
+class Handle(Protocol):
+    """What every one-line spelling gives back."""
 
     @property
-    def spent(self) -> bool:
-        """Whether it has fired as often as it may."""
-        times = self.fault.selector.times
-        return times is not None and self.fired >= times
+    def fired(self) -> int:
+        """How often it has fired."""
+        ...
 
     def clear(self) -> None:
-        """Disarm it. A fault that is already gone stays gone."""
-        self._plan.disarm(self)
+        """Undo it."""
+        ...
+
+
+class Ending:
+    """A handle that ends with `clear` or with the `with` block."""
+
+    __slots__ = ()
+
+    def clear(self) -> None:
+        """Undo it; what is undone already stays so."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
@@ -284,12 +88,70 @@ class Armed:
     ) -> None:
         self.clear()
 
+
+class Armed(Ending):
+    """A fault that waits to fire, or has. As a context manager it is cleared at the end of the block."""
+
+    __slots__ = ("_plan", "ends_us", "fault", "fired", "matched", "scopes", "seen", "starts_us")
+
+    def __init__(self, fault: Fault, scopes: frozenset[Scope], plan: FaultPlan) -> None:
+        self.fault = fault
+        self.scopes = scopes
+        self._plan = plan
+        self.fired = 0
+        """How often it has fired."""
+        self.matched = 0
+        """How many requests, messages or sockets it was asked about that fit its selector."""
+        self.starts_us = _resolve(fault.selector.after, plan.now_us)
+        self.ends_us = _resolve(fault.selector.until, plan.now_us)
+        self.seen: dict[int, bool] = {}
+        """The sockets that it was asked about, by number, and whether it took hold of them."""
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has fired as often as it may."""
+        times = self.fault.selector.times
+        return times is not None and self.fired >= times
+
+    @property
+    def is_due(self) -> bool:
+        """Whether exchange time is within its window."""
+        if self.starts_us is None and self.ends_us is None:
+            return True
+        now_us = self._plan.now_us()
+        return (self.starts_us is None or now_us >= self.starts_us) and (self.ends_us is None or now_us < self.ends_us)
+
+    def clear(self) -> None:
+        """Disarm it. A fault that is already gone stays gone."""
+        self._plan.disarm(self)
+
     def __repr__(self) -> str:
         return f"<Armed {self.fault.name} fired={self.fired} of {self.fault.selector.times or 'any number'}>"
 
 
+class Standing(Ending):
+    """Something that is wrong from now on, without waiting for anything, until it is cleared."""
+
+    __slots__ = ("_plan", "_undo", "fired", "name")
+
+    def __init__(self, name: str, undo: Callable[[], None], plan: FaultPlan) -> None:
+        self.name = name
+        self.fired = 1
+        """It took hold when it was made."""
+        self._undo = undo
+        self._plan = plan
+
+    def clear(self) -> None:
+        """Undo it; what is undone already stays so."""
+        if self._plan.drop(self):
+            self._undo()
+
+    def __repr__(self) -> str:
+        return f"<Standing {self.name}>"
+
+
 Record: TypeAlias = Callable[[str, Stage | None, "Moment | None"], None]
-"""Writes down a firing: the fault's name, its stage and the request, if it was one."""
+"""Writes down a firing: the fault's name, its stage and the request or message, if it was one."""
 
 
 class Routes(Protocol):
@@ -304,85 +166,202 @@ class Routes(Protocol):
         ...
 
 
-class FaultPlan:
-    """The armed faults. Arming and clearing are safe from any thread; faults fire in the order in which they were armed."""
+def _never_now() -> int:
+    return 0
 
-    def __init__(self, random: random.Random, routes: Routes, record: Record) -> None:
-        self._random = random
+
+def _nobody() -> None:
+    """Nobody is told."""
+
+
+class FaultPlan:
+    """The armed faults. Arming and clearing are safe from any thread; faults fire in the order in which they were armed.
+
+    Attributes:
+        armed: What is armed, the oldest first.
+        scopes: What any of them could take hold of.
+        watches_requests: Whether one of them bends the bytes of requests.
+        now_us: Exchange time.
+        changed: Called after something was armed or went, in whichever thread that was.
+    """
+
+    def __init__(
+        self,
+        random: random.Random,
+        routes: Routes,
+        record: Record,
+        *,
+        opcodes: Iterable[str] = (),
+        now_us: Callable[[], int] = _never_now,
+    ) -> None:
+        self.random = random
         self._routes = routes
+        self._opcodes = tuple(opcodes)
         self._record = record
         self._lock = threading.Lock()
+        self._standing: tuple[Standing, ...] = ()
+        self.now_us = now_us
+        self.changed: Callable[[], None] = _nobody
         self.armed: tuple[Armed, ...] = ()
+        self.scopes: frozenset[Scope] = frozenset()
         self.watches_requests = False
+
+    # -- arming ------------------------------------------------------------------------------------------------------
 
     def arm(self, fault: Fault) -> Armed:
         """Arm a fault.
 
         Raises:
-            ConfigError: Its selector names an operation or a route that the exchange does not have.
+            ConfigError: Its selector names what the exchange does not have, or what such a fault cannot be for.
         """
-        selector = fault.selector
-        if selector.operation is not None and not self._routes.knows_operation(selector.operation):
-            raise ConfigError("operation", f"{selector.operation!r} is not one that the sandbox serves")
-        if selector.route is not None and not self._routes.knows_route(selector.route):
-            raise ConfigError("route", f"{selector.route!r} is not one that the sandbox serves")
-        armed = Armed(fault, self)
+        self._check(fault.selector)
+        armed = Armed(fault, _scopes_of(fault), self)
         with self._lock:
             self._keep((*self.armed, armed))
+        self.changed()
         return armed
+
+    def stand(self, name: str, undo: Callable[[], None]) -> Standing:
+        """Put on record what is wrong from now on, and how it is undone."""
+        self._record(name, None, None)
+        standing = Standing(name, undo, self)
+        with self._lock:
+            self._standing = (*self._standing, standing)
+        return standing
 
     def disarm(self, armed: Armed) -> None:
         """Take one fault away."""
         with self._lock:
             self._keep(tuple(other for other in self.armed if other is not armed))
+        self.changed()
+
+    def drop(self, standing: Standing) -> bool:
+        """Forget what is being undone; whether it was still in force."""
+        with self._lock:
+            left = tuple(other for other in self._standing if other is not standing)
+            was_there = len(left) < len(self._standing)
+            self._standing = left
+        return was_there
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Take all faults away, and undo what stands, the newest first."""
         with self._lock:
             self._keep(())
+        self.changed()
+        for standing in reversed(self._standing):
+            standing.clear()
 
-    def take(self, moment: Moment, wanted: Callable[[Fault], bool]) -> list[Effect]:
-        """The effects that fire now on this request, each counted and put on record.
+    # -- firing ------------------------------------------------------------------------------------------------------
 
-        They add up, in the order in which they were armed, until one of them decides the answer.
+    def take(self, scope: Scope, moment: Moment, wanted: Callable[[Fault], bool]) -> list[Effect]:
+        """The effects that fire now, each counted and put on record.
+
+        They add up, in the order in which they were armed, until one of them decides what becomes of it.
         """
         taken: list[Effect] = []
         with self._lock:
             for armed in self.armed:
-                if wanted(armed.fault) and self._fires(armed, moment):
+                if scope in armed.scopes and wanted(armed.fault) and self._fires(armed, moment):
                     taken.append(armed.fault.effect)
-                    self._record(armed.fault.name, armed.fault.stage, moment)
                     if isinstance(armed.fault.effect, FINAL_EFFECTS):
                         break
             if taken:
-                self._keep(tuple(armed for armed in self.armed if not armed.spent))
+                self._keep(tuple(armed for armed in self.armed if not armed.spent or "socket" in armed.scopes))
+        if taken:
+            self.changed()
         return taken
 
+    def take_hold(self, armed: Armed, number: int, moment: Moment) -> bool:
+        """Whether a fault of whole sockets has hold of this one; asked for the first time, it makes up its mind."""
+        with self._lock:
+            if number not in armed.seen:
+                armed.seen[number] = self._fires(armed, moment)
+            return armed.seen[number]
+
     def note(self, name: str) -> None:
-        """Put on record what went wrong without a request: a token revoked, a port closed."""
+        """Put on record what went wrong at once: a token revoked, a clock set."""
         self._record(name, None, None)
 
     def jitter(self, most: float) -> float:
         """A random wait from zero to `most`."""
-        return self._random.uniform(0.0, most)
+        return self.random.uniform(0.0, most)
 
     def _fires(self, armed: Armed, moment: Moment) -> bool:
         selector = armed.fault.selector
-        if armed.spent or not selector.matches(moment):
+        if armed.spent or not selector.matches(moment) or not armed.is_due:
             return False
         armed.matched += 1
         if armed.matched < selector.nth or (
-            selector.probability < 1.0 and self._random.random() >= selector.probability
+            selector.probability < 1.0 and self.random.random() >= selector.probability
         ):
             return False
         armed.fired += 1
+        self._record(armed.fault.name, armed.fault.stage, moment)
         return True
 
     def _keep(self, armed: tuple[Armed, ...]) -> None:
         self.armed = armed
-        self.watches_requests = any(is_inward(other.fault) for other in armed)
+        self.scopes = frozenset[Scope]().union(*(other.scopes for other in armed))
+        self.watches_requests = any("request" in other.scopes and is_inward(other.fault) for other in armed)
+
+    def _check(self, selector: Selector) -> None:
+        if selector.operation is not None and not self._routes.knows_operation(selector.operation):
+            raise ConfigError("operation", f"{selector.operation!r} is not one that the sandbox serves")
+        if selector.route is not None and not self._routes.knows_route(selector.route):
+            raise ConfigError("route", f"{selector.route!r} is not one that the sandbox serves")
+        opcode = selector.opcode
+        if opcode is not None and not any(is_like(opcode, known) for known in self._opcodes):
+            raise ConfigError("opcode", f"{opcode!r} is not one that the sandbox knows")
+        after, until = _resolve(selector.after, self.now_us), _resolve(selector.until, self.now_us)
+        if after is not None and until is not None and until <= after:
+            raise ConfigError("until", "must lie after the beginning")
 
 
 def is_inward(fault: Fault) -> bool:
     """Whether the fault bends the bytes of the request itself, and so must be known before the server sees it."""
-    return isinstance(fault.effect, WIRE_EFFECTS) and fault.effect.direction == "in"
+    effect = fault.effect
+    return isinstance(effect, WIRE_EFFECTS) and effect.direction in {"in", "both"}
+
+
+def _scopes_of(fault: Fault) -> frozenset[Scope]:
+    """What a fault may take hold of.
+
+    Raises:
+        ConfigError: Its selector can only fit something else.
+    """
+    selector, own = fault.selector, fault.scopes or _usual_scopes(fault)
+    of_requests, of_messages = selector.names(OF_REQUESTS), selector.names((*OF_MESSAGES, "socket"))
+    left: tuple[Scope, ...] = tuple(
+        scope
+        for scope in own
+        if (of_requests is None or scope == "request" or (scope == "connection" and of_requests == "server"))
+        and (of_messages is None or scope in ("message", "socket"))
+    )
+    if not left:
+        is_of_requests = "request" in own or "connection" in own
+        raise ConfigError((of_messages if is_of_requests else of_requests) or "route", f"{fault.name} is not for that")
+    aimed_within = selector.names((*OF_MESSAGES, "portfolio", "symbol"))
+    if "socket" in left and aimed_within is not None:
+        raise ConfigError(aimed_within, f"{fault.name} takes hold of whole sockets, not of single messages")
+    if "socket" in left and isinstance(fault.effect, SlowClose):
+        raise ConfigError("socket", f"{fault.name} is for answers")
+    return frozenset(left)
+
+
+def _usual_scopes(fault: Fault) -> tuple[Scope, ...]:
+    effect: Any = fault.effect
+    if isinstance(effect, get_args(ExchangeEffect)):
+        return EITHER
+    if isinstance(effect, get_args(MessageEffect)):
+        return ("message",)
+    if isinstance(effect, get_args(SocketEffect)):
+        return ("message",) if fault.selector.names((*OF_MESSAGES, "portfolio", "symbol")) else ("socket",)
+    if isinstance(effect, TurnAway):
+        return ("connection",)
+    return ("socket",) if isinstance(effect, WIRE_EFFECTS) and fault.selector.socket is not None else ("request",)
+
+
+def _resolve(instant: Instant | None, now_us: Callable[[], int]) -> int | None:
+    if instant is None or isinstance(instant, datetime):
+        return None if instant is None else to_us(instant)
+    return now_us() + int(instant * SECOND)

@@ -171,9 +171,12 @@ class Broker:
 
     # -- replacements that fail
 
-    def fail_next_replacement(self, leaving: Leaving) -> None:
-        """Refuse the next replacement, whatever it is, and leave the old order as it is or gone."""
-        self._failing.append(leaving)
+    def fail_next_replacement(self, leaving: Leaving | None) -> None:
+        """Refuse the next replacement, whatever it is, and leave the old order as it is or gone; None takes it back."""
+        if leaving is None:
+            self._failing.clear()
+        else:
+            self._failing.append(leaving)
 
     def _failure(self) -> Rejected | None:
         return Rejected(ErrorCode.UNKNOWN_ERROR, "The order could not be replaced") if self._failing else None

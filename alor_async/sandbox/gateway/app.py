@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from alor_async.sandbox import faults
+from alor_async.sandbox import effects
 from alor_async.sandbox.core.exchange import Exchange, InvalidQuery, UnknownInstrument, UnknownPortfolio
-from alor_async.sandbox.faults import AFTER, BEFORE, Fault, FaultPlan, Moment, is_inward
+from alor_async.sandbox.faults import AFTER, BEFORE, Fault, FaultPlan, is_inward
 from alor_async.sandbox.gateway.call import (
     EXCHANGES,
     Call,
@@ -25,13 +27,17 @@ from alor_async.sandbox.gateway.call import (
 )
 from alor_async.sandbox.gateway.dedupe import Dedupe
 from alor_async.sandbox.gateway.delivery import Delivery, silence, to_response
+from alor_async.sandbox.gateway.foiling import foiled, is_for, lag_of
 from alor_async.sandbox.gateway.oauth import Grant, Tokens, bearer
 from alor_async.sandbox.gateway.routing import Access, Match, Route, Router
 from alor_async.sandbox.gateway.wire import Pipe, Wire
+from alor_async.sandbox.selectors import Moment, SocketKind
 
 if TYPE_CHECKING:
+    from alor_async.sandbox.effects import Effect
     from alor_async.sandbox.gateway.limits import Pace
     from alor_async.sandbox.gateway.received import Received, RequestLog
+    from alor_async.sandbox.gateway.shown_time import ShownTime
     from alor_async.sandbox.gateway.sockets.registry import Sockets
 
 _TURNED_AWAY = frozenset({401, 403})
@@ -63,6 +69,7 @@ class Gateway:
         log: RequestLog,
         pace: Pace | None,
         sockets: Sockets,
+        shown: ShownTime,
         failures: list[BaseException],
     ) -> None:
         self._exchange = exchange
@@ -74,11 +81,19 @@ class Gateway:
         self._log = log
         self._pace = pace
         self._sockets = sockets
+        self._shown = shown
         self.failures = failures
         """What went wrong in the sandbox itself; a client has seen it as a bare 500."""
 
     async def handle(self, server: str, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        response = await self._handle(server, request)
+        date = self._shown.date_header()
+        if date is not None and not response.prepared:
+            response.headers["Date"] = date
+        return response
+
+    async def _handle(self, server: str, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = _target(request).partition("?")
         match = self._router.match(server, request.method, path)
         route = match.route
@@ -98,7 +113,8 @@ class Gateway:
         wire.begin_answer()
         socket = self._sockets.opens(route, request)
         if socket is not None:
-            return await self._sockets.accept(socket, request, wire)
+            inquiry = Inquiry(match=match, query=Query(query), headers=request.headers, body=b"")
+            return await self._open(socket, inquiry, request, received, wire)
         if request.headers.get("Expect", "").lower() == "100-continue":
             wire.invite_body()
         try:
@@ -107,7 +123,7 @@ class Gateway:
             return to_response(_noted(received, Reply(413)))
         received.keep_body(body)
         inquiry = Inquiry(match=match, query=Query(query), headers=request.headers, body=body)
-        if not self._plan.armed:
+        if "request" not in self._plan.scopes:
             return to_response(_noted(received, self._answer(inquiry)))
         try:
             return await self._answer_badly(inquiry, request, received, wire)
@@ -119,7 +135,7 @@ class Gateway:
 
     # -- the honest way ----------------------------------------------------------------------------------------------
 
-    def _answer(self, inquiry: Inquiry, *, reject_token: bool = False) -> Reply:
+    def _answer(self, inquiry: Inquiry, taken: Sequence[Effect] = ()) -> Reply:
         """What the exchange says; whatever happens, an answer."""
         route = inquiry.match.route
         if route is None:
@@ -127,7 +143,7 @@ class Gateway:
             return Reply(405, headers={"Allow": ", ".join(allowed)}) if allowed else Reply(404)
         try:
             with self._exchange_lock:
-                return self._run(route, inquiry, reject_token=reject_token)
+                return self._run(route, inquiry, taken)
         except Refused as refusal:
             return refusal.reply
         except (UnknownInstrument, UnknownPortfolio):
@@ -138,18 +154,21 @@ class Gateway:
             self.failures.append(failure)
             return Reply(500)
 
-    def _run(self, route: Route, inquiry: Inquiry, *, reject_token: bool) -> Reply:
+    def _run(self, route: Route, inquiry: Inquiry, taken: Sequence[Effect]) -> Reply:
         token = inquiry.headers.get("Authorization")
         if self._pace is not None and not self._pace.admits(token or "anonymous"):
             return Reply(429)
         call = Call(self._exchange, self._tokens, inquiry.match.parameters, inquiry.query, inquiry.body)
+        call.shown, call.lag = self._shown, lag_of(taken)
+        reject_token = any(isinstance(effect, effects.RejectToken) for effect in taken)
         if route.access is not Access.NONE:
             call.grant = self._authorize(route, bearer(token), reject_token=reject_token)
         exchange = call.path.get("exchange")
         if exchange is not None and exchange.upper() not in EXCHANGES:
             raise invalid("exchange", f"The value '{exchange[:80]}' is not valid.")
         call.query.flag("jsonResponse")
-        return self._run_once(route, inquiry, call) if route.has_request_id else route.handler(call)
+        with foiled(self._exchange, taken) if taken else contextlib.nullcontext():
+            return self._run_once(route, inquiry, call) if route.has_request_id else route.handler(call)
 
     def _authorize(self, route: Route, token: str | None, *, reject_token: bool) -> Grant | None:
         if token is None and route.access is Access.OPTIONAL:
@@ -190,23 +209,40 @@ class Gateway:
         """Answer while faults are armed: those that fit are felt before, and after, the exchange acts."""
         moment = _moment(received, inquiry)
         delivery = Delivery(request, wire)
-        reject_token = False
-        for effect in self._plan.take(moment, _is_before):
-            if isinstance(effect, faults.RejectToken):
-                reject_token = True
-            elif await delivery.suffer(effect):
+        taken = self._plan.take("request", moment, partial(_is_before, inquiry))
+        for effect in taken:
+            if await delivery.suffer(effect):
                 return silence(wire)
         if delivery.reply is None:
-            delivery.reply = self._answer(inquiry, reject_token=reject_token)
-        for effect in self._plan.take(moment, _is_after):
+            delivery.reply = self._answer(inquiry, taken)
+        for effect in self._plan.take("request", moment, _is_after):
             if await delivery.suffer(effect):
                 return silence(wire)
         _noted(received, delivery.reply)
         return await delivery.send()
 
+    async def _open(
+        self, socket: SocketKind, inquiry: Inquiry, request: web.BaseRequest, received: Received, wire: Wire
+    ) -> web.StreamResponse:
+        """Open a socket, unless a fault of requests decides that its handshake ends otherwise."""
+        delivery = Delivery(request, wire)
+        if "request" in self._plan.scopes:
+            for effect in self._plan.take("request", _moment(received, inquiry), partial(_is_before, inquiry)):
+                if await delivery.suffer(effect):
+                    return silence(wire)
+        if delivery.reply is None:
+            return await self._sockets.accept(socket, request, wire)
+        _noted(received, delivery.reply)
+        return await delivery.send()
 
-def _is_before(fault: Fault) -> bool:
-    return fault.stage == BEFORE and not is_inward(fault)
+
+def _is_before(inquiry: Inquiry, fault: Fault) -> bool:
+    """Whether a fault is felt before the exchange acts; a token can only be refused where there is one."""
+    if isinstance(fault.effect, effects.RejectToken) and "Authorization" not in inquiry.headers:
+        return False
+    route = inquiry.match.route
+    felt = is_for(fault.effect, None if route is None else route.operation)
+    return felt and fault.stage == BEFORE and not is_inward(fault)
 
 
 def _is_after(fault: Fault) -> bool:

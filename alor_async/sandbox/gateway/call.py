@@ -9,13 +9,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+from alor_async.sandbox.core.clock import SECOND, to_us
 from alor_async.sandbox.gateway.jsonwriter import write_json
+from alor_async.sandbox.gateway.shown_time import ShownTime
 from alor_async.values import Format
 
 if TYPE_CHECKING:
@@ -303,6 +306,13 @@ class Call:
     query: Query
     body: bytes
     grant: Grant | None = None
+    shown: ShownTime = field(default_factory=ShownTime)
+    lag: float = 0.0
+    """Orders and trades younger than this are not seen; seconds."""
+
+    def sees(self, since: datetime) -> bool:
+        """Whether something that exists since then can be seen already."""
+        return not self.lag or to_us(since) <= self.exchange.now_us - int(self.lag * SECOND)
 
     @property
     def delayed(self) -> bool:

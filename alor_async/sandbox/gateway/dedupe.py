@@ -57,6 +57,11 @@ class Dedupe:
             self._answers.pop(request_id, None)
             self._answers[request_id] = (self._now(), reply)
 
+    def forget(self) -> None:
+        """Forget every id."""
+        with self._lock:
+            self._answers.clear()
+
     def _replayed(self, first: Reply) -> Reply:
         if self.mode == "replay_200":
             return first

@@ -9,8 +9,8 @@ from http.client import responses
 from aiohttp import web
 from multidict import CIMultiDict
 
-from alor_async.sandbox import faults
-from alor_async.sandbox.faults import Effect
+from alor_async.sandbox import effects
+from alor_async.sandbox.effects import Effect
 from alor_async.sandbox.gateway.call import Reply
 from alor_async.sandbox.gateway.wire import Wire
 
@@ -33,46 +33,54 @@ def silence(wire: Wire) -> web.Response:
 
 
 class Delivery:
-    """One answer on its way out. `suffer` applies faults one by one, `send` delivers what is left."""
+    """One answer on its way out. `suffer` applies effects one by one, `send` delivers what is left."""
 
     def __init__(self, request: web.BaseRequest, wire: Wire) -> None:
         self._request = request
         self._wire = wire
         self.reply: Reply | None = None
         self._extra: list[tuple[str, str]] = []
-        self._drip: faults.Drip | None = None
-        self._truncate: faults.Truncate | None = None
+        self._drip: effects.Drip | None = None
+        self._truncate: effects.Truncate | None = None
         self._half_close = False
         self._slow_close = False
 
     async def suffer(self, effect: Effect) -> bool:
         """Apply one effect; True when it was the end and nothing is left to send."""
         match effect:
-            case faults.Delay(seconds=seconds):
+            case effects.Delay(seconds=seconds):
                 await asyncio.sleep(seconds)
-            case faults.Drop(how=how):
+            case effects.Drop(how=how):
                 self._drop(how)
                 return True
-            case faults.RawAnswer(payload=payload, close=close):
+            case effects.RawAnswer(payload=payload, close=close):
                 self._wire.say(payload() if callable(payload) else payload, then_close=close)
                 return True
-            case faults.Answer(status=status, body=body, headers=headers):
+            case effects.Answer(status=status, body=body, headers=headers):
                 self.reply = Reply(status, body, headers=headers)
-            case faults.ExtraHeaders(headers=headers):
+            case effects.ExtraHeaders(headers=headers):
                 self._extra.extend(headers)
-            case faults.ChangedBody():
+            case effects.ChangedBody():
                 self._change_body(effect)
-            case faults.Drip():
+            case effects.Drip():
                 self._drip = effect
-            case faults.Truncate():
+            case effects.Truncate():
                 self._truncate = effect
-            case faults.HalfClose(after_bytes=None):
+            case effects.HalfClose(after_bytes=None):
                 self._half_close = True
-            case faults.RejectToken():
-                pass
-            case _:
-                self._slow_close = self._slow_close or isinstance(effect, faults.SlowClose)
+            case (
+                effects.Reset()
+                | effects.Blackhole()
+                | effects.Latency()
+                | effects.Bandwidth()
+                | effects.Slicer()
+                | effects.HalfClose()
+                | effects.SlowClose()
+            ):
+                self._slow_close = self._slow_close or isinstance(effect, effects.SlowClose)
                 self._wire.bend(effect)
+            case _:
+                pass  # told to the exchange, or for sockets only
         return False
 
     async def send(self) -> web.StreamResponse:
@@ -106,12 +114,12 @@ class Delivery:
         elif how == "close":
             self._wire.hang_up()
 
-    def _change_body(self, effect: faults.ChangedBody) -> None:
+    def _change_body(self, effect: effects.ChangedBody) -> None:
         honest = self.reply or Reply(200)
         body = effect.body(honest.body) if callable(effect.body) else effect.body
         self.reply = Reply(honest.status, body, effect.content_type or honest.content_type, honest.headers)
 
-    def _send_cut(self, reply: Reply, cut: faults.Truncate) -> web.StreamResponse:
+    def _send_cut(self, reply: Reply, cut: effects.Truncate) -> web.StreamResponse:
         """Write the head by hand: a library refuses to promise more than it sends."""
         lines = [f"HTTP/1.1 {reply.status} {responses.get(reply.status, '')}"]
         lines += [f"{name}: {value}" for name, value in (*_headers(reply).items(), *self._extra)]

@@ -127,6 +127,26 @@ class Host:
         """How many connections are open."""
         return len(self._switchboard)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the gateway's own thread."""
+        return threading.current_thread() is self._thread
+
+    def do(self, act: Callable[[], None]) -> None:
+        """Have the loop do something short, and wait until it is done.
+
+        Raises:
+            ClosedError: The gateway does not run.
+        """
+        if self.is_here:
+            act()
+            return
+
+        async def work() -> None:
+            act()
+
+        self._on_loop(work)
+
     def submit(self, work: Work) -> Future[None]:
         """Have the loop do something. The future is cancelled when the gateway stops first.
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from alor_async.sandbox.gateway.call import Call, Refused, Reply, json_reply, read_json, unreadable
 from alor_async.sandbox.gateway.codes import Codes
+from alor_async.sandbox.gateway.shown_time import ShownTime
 
 if TYPE_CHECKING:
     from alor_async.sandbox.core.entities import PortfolioInfo
@@ -65,12 +66,20 @@ class Tokens:
     """The token service of one sandbox. Safe from any thread."""
 
     def __init__(
-        self, *, seed: int, login: str, portfolios: Sequence[PortfolioInfo], life: float, now: Callable[[], float]
+        self,
+        *,
+        seed: int,
+        login: str,
+        portfolios: Sequence[PortfolioInfo],
+        life: float,
+        now: Callable[[], float],
+        shown: ShownTime | None = None,
     ) -> None:
         self._random = random.Random(f"{seed}:tokens")
         self._login = login
         self._portfolios = tuple(portfolios)
         self._now = now
+        self._shown = ShownTime(now) if shown is None else shown
         self._lock = threading.Lock()
         self._grants: dict[str, Grant] = {}
         self._renewals: dict[str, _Renewal] = {}
@@ -107,7 +116,8 @@ class Tokens:
         with self._lock:
             issued_at = self._now()
             expires_at = issued_at + (self.life if life is None else life)
-            token = self._jwt(allowed, scopes, issued_at, expires_at)
+            shown = self._shown.of_machine(issued_at)
+            token = self._jwt(allowed, scopes, shown, shown + expires_at - issued_at)
             names = tuple(info.portfolio for info in allowed)
             self._forget_expired(issued_at)
             self._grants[token] = Grant(self._login, names, frozenset(scope.lower() for scope in scopes), expires_at)

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import unquote
@@ -99,9 +99,33 @@ class Router:
         lowered = path.lower()
         for route in self.routes:
             if route.method in methods and (
-                fnmatch.fnmatchcase(route.template.lower(), lowered)
-                or route.template.lower() == lowered
+                route.template.lower() == lowered
                 or self._match(route.server, route.method, path).route is route
+                or ("*" in path and could_fit(lowered, route.template.lower()))
             ):
                 return True
-        return "*" in path
+        return False
+
+
+_ONE, _REST = "one character of a parameter", "the others of it"
+
+
+def could_fit(pattern: str, template: str) -> bool:
+    """Whether there is a path of this template, or the template itself, that fits a pattern with `*` in it."""
+    parts: list[str] = []
+    for segment in template.split("/")[1:]:
+        parts += ("/", *((_ONE, _REST) if segment.startswith("{") else segment))
+
+    @cache
+    def meet(at: int, part: int) -> bool:
+        is_over, is_whole = at == len(pattern), part == len(parts)
+        if not is_over and pattern[at] == "*":
+            return meet(at + 1, part) or (not is_whole and meet(at, part + 1))
+        if not is_whole and parts[part] == _REST:
+            return meet(at, part + 1) or (not is_over and pattern[at] != "/" and meet(at + 1, part))
+        if is_over or is_whole:
+            return is_over and is_whole
+        fits = pattern[at] != "/" if parts[part] == _ONE else pattern[at] in {parts[part], "?"}
+        return fits and meet(at + 1, part + 1)
+
+    return fnmatch.fnmatchcase(template, pattern) or meet(0, 0)

@@ -12,12 +12,15 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from alor_async.sandbox import faults as _faults
-from alor_async.sandbox.faults import FaultPlan, Moment, WireEffect, is_inward
-from alor_async.sandbox.gateway.lane import Lane
+from alor_async.sandbox import effects
+from alor_async.sandbox.effects import WireEffect
+from alor_async.sandbox.faults import FaultPlan, is_inward
+from alor_async.sandbox.gateway.lane import Bend, Lane
+from alor_async.sandbox.selectors import Moment
 
 if TYPE_CHECKING:
     from alor_async.sandbox.gateway.routing import Router
@@ -40,8 +43,15 @@ class Wire(asyncio.Protocol):
         self._head = b""
         self._slow_close = 0.0
         self._socket: asyncio.Transport
+        self._is_joined = False
+        self._is_websocket = False
+        self._is_deaf = False
+        self._is_forgotten = False
+        self._server_pauses = False
+        self._under: tuple[WireEffect, ...] = ()
+        self._full: set[str] = set()
         self.inward = Lane("in", self._to_server)
-        self.outward = Lane("out", self._to_socket)
+        self.outward = Lane("out", self._to_socket, partial(self._press, "lane"))
 
     # -- the socket's side -------------------------------------------------------------------------------------------
 
@@ -49,11 +59,17 @@ class Wire(asyncio.Protocol):
         """Join the socket to the server."""
         assert isinstance(transport, asyncio.Transport)
         self._socket = transport
+        if self._switchboard.turns_away(self.server_name):
+            self.reset()
+            return
+        self._is_joined = True
         self._switchboard.opened(self)
         self._server.connection_made(Pipe(self, transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the server, and let go."""
+        if not self._is_joined:
+            return
         self.inward.drop()
         self.outward.drop()
         self._switchboard.closed(self)
@@ -61,7 +77,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes to the server; a new request is looked at first if a fault waits for one."""
-        if self._between_requests:
+        if self._between_requests and not self._is_websocket:
             self.inward.bend = None
             if self._switchboard.watches_requests and (self._head or data[:1].isalpha()):
                 data = self._look_at(data)
@@ -76,11 +92,20 @@ class Wire(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Pass backpressure on."""
-        self._server.pause_writing()
+        self._press("socket", True)
 
     def resume_writing(self) -> None:
         """Pass the end of backpressure on."""
-        self._server.resume_writing()
+        self._press("socket", False)
+
+    def _press(self, where: str, is_full: bool) -> None:
+        """Let the server pause while the socket, the lane to it, or both are full."""
+        was_free = not self._full
+        (self._full.add if is_full else self._full.discard)(where)
+        if was_free and self._full:
+            self._server.pause_writing()
+        elif not was_free and not self._full:
+            self._server.resume_writing()
 
     def _look_at(self, data: bytes) -> bytes:
         """Hold bytes until the request line is whole, then let the armed faults judge it."""
@@ -107,6 +132,22 @@ class Wire(asyncio.Protocol):
     def is_closing(self) -> bool:
         """Whether the socket is closed or closing."""
         return self._socket.is_closing()
+
+    def pause_reading(self) -> None:
+        """Take no bytes from the socket for now."""
+        self._server_pauses = True
+        self._listen()
+
+    def resume_reading(self) -> None:
+        """Take bytes again, unless a fault has made the wire deaf."""
+        self._server_pauses = False
+        self._listen()
+
+    def _listen(self) -> None:
+        if self._server_pauses or self._is_deaf:
+            self._socket.pause_reading()
+        else:
+            self._socket.resume_reading()
 
     # -- faults ------------------------------------------------------------------------------------------------------
 
@@ -148,25 +189,65 @@ class Wire(asyncio.Protocol):
 
     def bend(self, effect: WireEffect) -> None:
         """Apply one effect to the bytes of this request or of its answer."""
-        bend = (self.inward if effect.direction == "in" else self.outward).bending()
+        for lane in self._lanes(effect):
+            if isinstance(effect, effects.Blackhole):
+                lane.bending().swallow = True
+            else:
+                self._shape(lane.bending(), effect)
+        if isinstance(effect, effects.Blackhole) and effect.direction != "out":
+            self._socket.pause_reading()
+
+    def become_websocket(self) -> None:
+        """Bytes that come are no requests any more."""
+        self._is_websocket = True
+
+    def put_under(self, lasting: Sequence[WireEffect]) -> None:
+        """Bend both ways as these effects have it, and straighten what none of them is for."""
+        if self._is_forgotten or self._under == tuple(lasting):
+            return
+        self._under = tuple(lasting)
+        for lane in (self.inward, self.outward):
+            mine = [effect for effect in lasting if lane in self._lanes(effect)]
+            bend = Bend() if mine else None
+            if bend is not None:
+                for effect in mine:
+                    self._shape(bend, effect)
+                if lane.bend is not None and lane.bend.left is not None and bend.left is not None:
+                    bend.left = lane.bend.left
+            lane.bend_anew(bend)
+        self._is_deaf = self.inward.bend is not None and self.inward.bend.is_dark
+        self._listen()
+
+    def _lanes(self, effect: WireEffect) -> tuple[Lane, ...]:
+        if effect.direction == "both":
+            return self.inward, self.outward
+        return (self.inward,) if effect.direction == "in" else (self.outward,)
+
+    def forget(self) -> None:
+        """Go silent both ways for good, without telling anybody."""
+        self.put_under((effects.Blackhole(direction="both"),))
+        self._is_forgotten = True
+
+    def inject(self, data: bytes) -> None:
+        """Send these bytes between what the server writes."""
+        self.outward.feed(data)
+
+    def _shape(self, bend: Bend, effect: WireEffect) -> None:
         match effect:
-            case _faults.Reset(after_bytes=after):
+            case effects.Reset(after_bytes=after):
                 bend.left, bend.on_end = after, self.reset
-            case _faults.Blackhole(direction="in"):
-                bend.swallow = True
-                self._socket.pause_reading()
-            case _faults.Blackhole():
-                bend.swallow = True
-            case _faults.Latency(seconds=seconds, jitter=jitter):
+            case effects.Blackhole():
+                bend.is_dark = True
+            case effects.Latency(seconds=seconds, jitter=jitter):
                 bend.latency = partial(self._switchboard.latency, seconds, jitter)
-            case _faults.Bandwidth(bytes_per_second=rate):
+            case effects.Bandwidth(bytes_per_second=rate):
                 bend.bandwidth = rate
                 bend.piece = bend.piece or max(1, int(rate / 10))
-            case _faults.Slicer(size=size, pause=pause):
+            case effects.Slicer(size=size, pause=pause):
                 bend.piece, bend.piece_pause = size, pause
-            case _faults.HalfClose(after_bytes=after):
+            case effects.HalfClose(after_bytes=after):
                 bend.left, bend.on_end = after, self._end_writing
-            case _faults.SlowClose(seconds=seconds):
+            case effects.SlowClose(seconds=seconds):
                 self._slow_close = seconds
 
     def _to_server(self, data: bytes) -> None:
@@ -213,11 +294,11 @@ class Pipe(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """Take no bytes from the socket for now."""
-        self._socket.pause_reading()
+        self.wire.pause_reading()
 
     def resume_reading(self) -> None:
         """Take bytes again."""
-        self._socket.resume_reading()
+        self.wire.resume_reading()
 
 
 class Switchboard:
@@ -247,9 +328,8 @@ class Switchboard:
 
     def reset_all(self, server_name: str | None = None) -> None:
         """Break every connection, or those of one server."""
-        for wire in tuple(self._wires):
-            if server_name in {None, wire.server_name}:
-                wire.reset()
+        for wire in self.of(server_name):
+            wire.reset()
 
     def latency(self, seconds: float, jitter: float) -> float:
         """How long this chunk waits."""
@@ -267,4 +347,15 @@ class Switchboard:
             template=None if route is None else route.template,
             operation=None if route is None else route.operation,
         )
-        return [effect for effect in self._plan.take(moment, is_inward) if isinstance(effect, _faults.WIRE_EFFECTS)]
+        taken = self._plan.take("request", moment, is_inward)
+        return [effect for effect in taken if isinstance(effect, effects.WIRE_EFFECTS)]
+
+    def turns_away(self, server_name: str) -> bool:
+        """Whether a fault wants this new connection reset before a byte passes."""
+        if "connection" not in self._plan.scopes:
+            return False
+        return bool(self._plan.take("connection", Moment(server=server_name), lambda _fault: True))
+
+    def of(self, server_name: str | None = None) -> tuple[Wire, ...]:
+        """The open connections of one server, or all."""
+        return tuple(wire for wire in self._wires if server_name in {None, wire.server_name})

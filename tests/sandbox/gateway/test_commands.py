@@ -237,7 +237,7 @@ class TestRequestIds:
         assert len(sandbox.orders(portfolio)) == 2
 
     def test_a_life_must_be_positive(self, sandbox: Sandbox) -> None:
-        with pytest.raises(ConfigError, match="dedupe_life"):
+        with pytest.raises(ConfigError, match="ttl"):
             sandbox.faults.dedupe.mode("off", ttl=0)
 
     async def test_an_id_is_needed(self, call: Caller, portfolio: str, low: Decimal) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from alor_async.errors import ConfigError
 from alor_async.sandbox import Fault, Sandbox, SandboxBroken, Selector
-from alor_async.sandbox.faults import Answer, RejectToken
+from alor_async.sandbox.effects import Answer, RejectToken
 from alor_async.sandbox.inject import Which
 from tests.sandbox.gateway.client import Caller
 from tests.support.waiting import until

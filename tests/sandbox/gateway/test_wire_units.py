@@ -6,11 +6,13 @@ import asyncio
 import random
 from typing import Any
 
-from alor_async.sandbox.faults import Fault, FaultPlan, Reset, Selector, Slicer
+from alor_async.sandbox.effects import Reset, Slicer
+from alor_async.sandbox.faults import Fault, FaultPlan
 from alor_async.sandbox.gateway.lane import Lane
 from alor_async.sandbox.gateway.rest import ROUTES
 from alor_async.sandbox.gateway.routing import Router
 from alor_async.sandbox.gateway.wire import Switchboard, Wire
+from alor_async.sandbox.selectors import Selector
 
 
 class Socket(asyncio.Transport):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
+from alor_async.sandbox.core.entities import Order, StopOrder
 from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.gateway import encode_account as encode
 from alor_async.sandbox.gateway.call import Call, Refused, Reply, invalid, json_reply, written_reply
 from alor_async.sandbox.gateway.order_fields import is_order_number
 from alor_async.sandbox.gateway.routing import Route
+
+AnyOrder = TypeVar("AnyOrder", Order, StopOrder)
 
 _MOST_TRADES = 1000
 
@@ -54,9 +59,14 @@ def get_futures_risk(call: Call) -> Reply:
     return json_reply(encode.FUTURES_RISK.one(found, call.format))
 
 
+def _seen(call: Call, orders: Sequence[AnyOrder]) -> list[AnyOrder]:
+    """The orders that are old enough to be seen, which are all unless a fault makes reads lag."""
+    return [order for order in orders if call.sees(order.created_at)]
+
+
 def list_orders(call: Call) -> Reply:
     """Exchange orders."""
-    found = call.exchange.list_orders(call.own(call.path["portfolio"]))
+    found = _seen(call, call.exchange.list_orders(call.own(call.path["portfolio"])))
     if not found and call.exchange.assumptions.no_orders == "not_found":
         return Reply(404)
     return written_reply(encode.ORDER.written.list_of(found, call.format))
@@ -65,12 +75,16 @@ def list_orders(call: Call) -> Reply:
 def get_order(call: Call) -> Reply:
     """One exchange order."""
     found = call.exchange.get_order(call.own(call.path["portfolio"]), order_number(call, "orderId"))
-    return Reply(404) if found is None else written_reply(encode.ORDER.written.bytes_of(found, call.format))
+    return (
+        Reply(404)
+        if found is None or not call.sees(found.created_at)
+        else written_reply(encode.ORDER.written.bytes_of(found, call.format))
+    )
 
 
 def list_stop_orders(call: Call) -> Reply:
     """Conditional orders."""
-    found = call.exchange.list_stop_orders(call.own(call.path["portfolio"]))
+    found = _seen(call, call.exchange.list_stop_orders(call.own(call.path["portfolio"])))
     if not found and call.exchange.assumptions.no_orders == "not_found":
         return Reply(404)
     return json_reply(encode.stop_orders(call.exchange.assumptions).many(found, call.format))
@@ -81,7 +95,7 @@ def get_stop_order(call: Call) -> Reply:
     found = call.exchange.get_stop_order(call.own(call.path["portfolio"]), order_number(call, "orderId"))
     return (
         Reply(404)
-        if found is None
+        if found is None or not call.sees(found.created_at)
         else json_reply(encode.stop_orders(call.exchange.assumptions).one(found, call.format))
     )
 
@@ -92,7 +106,7 @@ def list_trades(call: Call) -> Reply:
     found = call.exchange.list_trades(
         call.own(call.path["portfolio"]), symbol=call.path.get("symbol"), board=call.board
     )
-    return json_reply(encode.TRADE.many(found, call.format))
+    return json_reply(encode.TRADE.many((one for one in found if call.sees(one.traded_at)), call.format))
 
 
 def list_trades_history(call: Call) -> Reply:

@@ -25,8 +25,8 @@ class SliceMode(StrEnum):
 
 
 def server_time(call: Call) -> Reply:
-    """Exchange time; a bare number."""
-    return json_reply(call.exchange.server_time(delayed=call.delayed))
+    """Exchange time, as the server's clock shows it; a bare number."""
+    return json_reply(call.shown.of_exchange(call.exchange.server_time(delayed=call.delayed)))
 
 
 def search(call: Call) -> Reply:

@@ -91,3 +91,5 @@ EXACTLY: Mapping[str, CommandKind] = {kind.opcode: kind for kind in COMMANDS}
 """The commands by their documented opcodes."""
 IN_ANY_CASE: Mapping[str, CommandKind] = {kind.opcode.lower(): kind for kind in COMMANDS}
 """The same by their opcodes in lower case."""
+OPCODES = ("authorize", *EXACTLY, "ping")
+"""Everything that `/cws` can be asked."""

@@ -82,10 +82,14 @@ class Hooks:
             later, call `connection.hear`.
         before_send: Called with each message to a client and what it is about; returns what to send in its place, in
             order. To send something later, call `connection.deliver`.
+        opened: Called when the handshake of a socket is over.
+        closed: Called when a socket is gone.
     """
 
     before_hear: Callable[[Connection, Message], Message | None] | None = None
     before_send: Callable[[Connection, bytes, About], Iterable[bytes]] | None = None
+    opened: Callable[[Connection], None] | None = None
+    closed: Callable[[Connection], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

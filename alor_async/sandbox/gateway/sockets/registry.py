@@ -128,12 +128,17 @@ class Sockets:
         _limit_what_the_system_takes(request)
         try:
             await websocket.prepare(request)
+            wire.become_websocket()
+            if self.hooks.opened is not None:
+                self.hooks.opened(connection)
             await connection.run()
         except ConnectionError:
             pass  # it went away during the handshake
         finally:
             with self._lock:
                 del self._open[connection]
+            if self.hooks.closed is not None:
+                self.hooks.closed(connection)
         return websocket
 
     def _has_room(self) -> bool:

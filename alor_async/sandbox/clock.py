@@ -195,9 +195,7 @@ def _answered(moving: Future[None]) -> Future[None]:
     answered.set_running_or_notify_cancel()  # from here on nobody can cancel it
 
     def pass_on(done: Future[None]) -> None:
-        failure = (
-            ClosedError("the sandbox stopped while its time was moving") if done.cancelled() else done.exception()
-        )
+        failure = ClosedError("the sandbox stopped while its time was moving") if done.cancelled() else done.exception()
         if failure is None:
             answered.set_result(None)
         else:

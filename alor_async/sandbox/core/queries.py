@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from alor_async.sandbox.core.candles import Frame, last_kept_day
 from alor_async.sandbox.core.clock import DAY, MOSCOW_OFFSET, SECOND, moscow_midnight
@@ -19,6 +19,8 @@ from alor_async.sandbox.core.terms import Terms
 
 MAX_TRADES_A_PAGE = 50_000
 LAST_SECOND = 2**40
+
+_Bound: TypeAlias = int | Decimal | None
 
 
 class BarPage(NamedTuple):
@@ -120,25 +122,20 @@ def session_trades(
     """The market trades of the current session that pass the filters; every bound is included."""
     price = market.terms.price
     sign = None if side is None else side.sign
-    tests: list[Callable[[Print], bool]] = [
-        _within(low, high, read)
-        for low, high, read in (
-            (start, end, lambda trade: trade.time_us // SECOND),
-            (from_id, to_id, lambda trade: trade.trade_id),
-            (lots_from, lots_to, lambda trade: trade.lots),
-            (price_from, price_to, lambda trade: price(trade.ticks)),
-            (sign, sign, lambda trade: trade.sign),
-        )
-        if low is not None or high is not None
+    bounds: list[tuple[_Bound, _Bound, Callable[[Print], int | Decimal]]] = [
+        (start, end, lambda trade: trade.time_us // SECOND),
+        (from_id, to_id, lambda trade: trade.trade_id),
+        (lots_from, lots_to, lambda trade: trade.lots),
+        (price_from, price_to, lambda trade: price(trade.ticks)),
+        (sign, sign, lambda trade: trade.sign),
     ]
+    tests = [_within(low, high, read) for low, high, read in bounds if low is not None or high is not None]
     session = market.walk_session(now_us, newest_first=descending)
     found = (trade for trade in session if all(test(trade) for test in tests)) if tests else session
     return tuple(map(market.entity, islice(found, offset, None if limit is None else offset + limit)))
 
 
-def _within(
-    low: int | Decimal | None, high: int | Decimal | None, read: Callable[[Print], int | Decimal]
-) -> Callable[[Print], bool]:
+def _within(low: _Bound, high: _Bound, read: Callable[[Print], int | Decimal]) -> Callable[[Print], bool]:
     """Whether a number of a trade lies between two bounds, one of which may be absent."""
     return lambda trade: (low is None or read(trade) >= low) and (high is None or read(trade) <= high)
 

@@ -6,12 +6,12 @@ longer than everything else together. The bytes are those that the table of cand
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
 from alor_async.sandbox.core import entities as core
-from alor_async.sandbox.core.history import Bar
 from alor_async.sandbox.core.queries import BarPage
 from alor_async.sandbox.core.terms import Terms
 from alor_async.sandbox.gateway.encode import CANDLE, FORMATS, candle_page
@@ -35,9 +35,11 @@ class _PriceTexts(dict[int, str]):
 
 def _template(format: Format) -> tuple[str, itemgetter[Any]]:
     """The text of a candle with gaps, and which numbers of a bar go into them, by writing a candle of known numbers."""
-    numbered = core.Candle(*range(len(Bar._fields)))
+    numbered = core.Candle(0, Decimal(1), Decimal(2), Decimal(3), Decimal(4), 5)  # in the order of a bar's fields
     written = CANDLE.one(numbered, format)
-    return "{" + ",".join(f'"{key}":%s' for key in written) + "}", itemgetter(*written.values())
+    return "{" + ",".join(f'"{key}":%s' for key in written) + "}", itemgetter(
+        *(int(str(place)) for place in written.values())
+    )
 
 
 _TEMPLATES = {format: _template(format) for format in FORMATS}

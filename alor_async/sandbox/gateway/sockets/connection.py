@@ -138,6 +138,7 @@ class Connection:
     _queue: deque[_Outgoing] = field(default_factory=deque[_Outgoing])
     _something_waits: asyncio.Event = field(default_factory=asyncio.Event)
     _is_held: bool = False
+    _is_parting: bool = False
 
     # -- outward -----------------------------------------------------------------------------------------------------
 
@@ -215,6 +216,7 @@ class Connection:
                 elif isinstance(item, _Series):
                     await self._send_series(item)
                 else:
+                    self._is_parting = True
                     await self.websocket.close(code=item.code, message=item.reason.encode())
                     return
 
@@ -258,6 +260,8 @@ class Connection:
         sender = asyncio.create_task(self._send_to_the_end(), name=f"sandbox {self.kind} {self.number} sender")
         try:
             await self._listen()
+            if self._is_parting:
+                await asyncio.wait({sender})  # the peer is given a second to answer the closing frame
         finally:
             self.is_closing = True
             sender.cancel()

@@ -102,7 +102,7 @@ class Interference:
 
     def _opened(self, connection: Connection) -> None:
         if self._is_needed:
-            self._take_hold(connection)
+            asyncio.get_running_loop().call_soon(self._take_hold, connection)  # once it listens
 
     def _closed(self, connection: Connection) -> None:
         self._asked.pop(connection, None)

@@ -130,8 +130,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[tuple[Sandbox, World]]:
     """A sandbox for a module: its commands carry the same request ids again and again, which it does not mind."""
-    with new_sandbox() as running:
-        running.faults.dedupe.mode("off")
+    with new_sandbox(dedupe="off") as running:
         with ThreadPoolExecutor(1) as thread:
             world = thread.submit(asyncio.run, _world_of(running)).result()
         yield running, world

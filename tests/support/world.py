@@ -14,6 +14,7 @@ from alor_async import AsyncAlor
 from alor_async.models import Condition, ExecutionPolicy, GroupedOrderType, Side
 from alor_async.resources.order_groups import GroupedOrder
 from alor_async.sandbox import Sandbox
+from alor_async.sandbox.gateway.dedupe import DedupeMode
 
 STOCKS: Final = "D39004"
 FUTURES: Final = "7500GHC"
@@ -33,8 +34,8 @@ NOON: Final = last_noon()
 LATER: Final = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 
 
-def new_sandbox() -> Sandbox:
-    return Sandbox(seed=42, time="stepped", start=NOON)
+def new_sandbox(*, dedupe: DedupeMode = "old_response_400") -> Sandbox:
+    return Sandbox(seed=42, time="stepped", start=NOON, dedupe=dedupe)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from alor_async.sandbox.gateway.sockets.messages import Kind, Message, MessageLog, read_message
 
@@ -217,7 +217,8 @@ class Connection:
                     await self._send_series(item)
                 else:
                     self._is_parting = True
-                    await self.websocket.close(code=item.code, message=item.reason.encode())
+                    closing = item.code.to_bytes(2, "big") + item.reason.encode()
+                    await self.websocket.send_frame(closing, WSMsgType.CLOSE)  # its answer ends `_listen`
                     return
 
     async def _send_series(self, series: _Series) -> None:
@@ -260,13 +261,18 @@ class Connection:
         sender = asyncio.create_task(self._send_to_the_end(), name=f"sandbox {self.kind} {self.number} sender")
         try:
             await self._listen()
-            if self._is_parting:
-                await asyncio.wait({sender})  # the peer is given a second to answer the closing frame
         finally:
             self.is_closing = True
             sender.cancel()
             self.dialogue.ended()
             await asyncio.wait({sender})
+
+    async def _end(self, last: WSMessage) -> None:
+        """Answer a closing frame, unless it is the answer to ours."""
+        if self._is_parting:
+            self.wire.close()
+        elif last.type is WSMsgType.CLOSE:
+            await self.websocket.close(code=last.data or 1000)
 
     async def _listen(self) -> None:
         while True:
@@ -276,6 +282,7 @@ class Connection:
             elif frame.type is WSMsgType.BINARY:
                 message = read_message(None)
             else:
+                await self._end(frame)
                 return
             self.received += 1
             self.log.add(self.kind, self.number, message)

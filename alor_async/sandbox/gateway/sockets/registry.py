@@ -118,7 +118,7 @@ class Sockets:
 
     async def accept(self, kind: Kind, request: web.BaseRequest, wire: Wire) -> web.StreamResponse:
         """Open a socket and run it to its end; an answer of another kind when there are too many, or it cannot be."""
-        websocket = web.WebSocketResponse(timeout=_CLOSING_HANDSHAKE, max_msg_size=LARGEST_MESSAGE + 1)
+        websocket = web.WebSocketResponse(timeout=_CLOSING_HANDSHAKE, autoclose=False, max_msg_size=LARGEST_MESSAGE + 1)
         if not websocket.can_prepare(request).ok:
             return to_response(text_reply("The handshake of the WebSocket is not valid.", 400))
         if not self._has_room():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple, TypeAlias
 
 from alor_async.sandbox.core.candles import Frame, last_kept_day
@@ -26,13 +26,17 @@ _Bound: TypeAlias = int | Decimal | None
 class BarPage(NamedTuple):
     """Candles of a range as the engine counts them, and the open times of the neighbours outside it.
 
-    The candles can be read once, before anything else happens on the exchange: very many are not held in memory.
+    The candles can be read once: very many are not held in memory. What trades while they are read is not among them.
     """
 
     terms: Terms
     bars: Iterable[Bar]
     prev: int | None
     next: int | None
+
+
+MOST_BACK = 100_000
+"""So many candles before the range does `countBack` fetch at most."""
 
 
 def bar_page(
@@ -53,9 +57,12 @@ def bar_page(
     candles = market.candles(until_us)
     bars: Iterable[Bar] = candles.walk(frame, start, end)
     if count_back is not None:
-        bars = found = list(bars)
+        count_back = min(count_back, MOST_BACK)
+        found = list(islice(bars, count_back))
         if len(found) < count_back:
             bars = found = candles.before(frame, end + 1, count_back)
+        else:
+            bars = chain(found, bars)
         if found:
             start = min(start, found[0].time)
     before, after = candles.before(frame, start), candles.after(frame, end)

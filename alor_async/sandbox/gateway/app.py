@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from alor_async.sandbox.gateway.call import (
     text_reply,
 )
 from alor_async.sandbox.gateway.dedupe import Dedupe
-from alor_async.sandbox.gateway.delivery import Delivery, silence, to_response
+from alor_async.sandbox.gateway.delivery import Delivery, silence, to_response, to_stream
 from alor_async.sandbox.gateway.foiling import foiled, is_for, lag_of
 from alor_async.sandbox.gateway.oauth import Grant, Tokens, bearer
 from alor_async.sandbox.gateway.routing import Access, Match, Route, Router
@@ -124,7 +125,8 @@ class Gateway:
         received.keep_body(body)
         inquiry = Inquiry(match=match, query=Query(query), headers=request.headers, body=body)
         if "request" not in self._plan.scopes:
-            return to_response(_noted(received, self._answer(inquiry)))
+            reply = _noted(received, self._answer(inquiry))
+            return to_response(reply) if reply.rest is None else await self._send_on(reply, reply.rest, request)
         try:
             return await self._answer_badly(inquiry, request, received, wire)
         except ConnectionError:
@@ -132,6 +134,32 @@ class Gateway:
         except Exception as failure:  # noqa: BLE001  (a fault's own function may fail)
             self.failures.append(failure)
             return to_response(_noted(received, Reply(500)))
+
+    async def _send_on(self, reply: Reply, rest: Iterator[bytes], request: web.BaseRequest) -> web.StreamResponse:
+        """Send a long answer while it is made: others have their turn, and the lock, in between."""
+        response = to_stream(reply)
+        date = self._shown.date_header()
+        if date is not None:
+            response.headers["Date"] = date
+        piece = reply.body
+        try:
+            await response.prepare(request)
+            while piece:
+                await response.write(piece)
+                await asyncio.sleep(0)
+                piece = self._next(rest)
+            await response.write_eof()
+        except ConnectionError:
+            pass  # the client did not wait for the end
+        except Exception as failure:  # noqa: BLE001  (too late for a 500: an answer that breaks off is none)
+            self.failures.append(failure)
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    def _next(self, rest: Iterator[bytes]) -> bytes:
+        with self._exchange_lock:
+            return next(rest, b"")
 
     # -- the honest way ----------------------------------------------------------------------------------------------
 
@@ -214,7 +242,7 @@ class Gateway:
             if await delivery.suffer(effect):
                 return silence(wire)
         if delivery.reply is None:
-            delivery.reply = self._answer(inquiry, taken)
+            delivery.reply = self._answer(inquiry, taken).whole()
         for effect in self._plan.take("request", moment, _is_after):
             if await delivery.suffer(effect):
                 return silence(wire)

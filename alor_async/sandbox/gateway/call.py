@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -44,12 +44,23 @@ _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back: status, body, Content-Type."""
+    """What goes back: status, body, Content-Type.
+
+    Attributes:
+        rest: What follows the body, made piece by piece while it is sent; None for nothing. It is made once.
+    """
 
     status: int
     body: bytes = b""
     content_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    rest: Iterator[bytes] | None = None
+
+    def whole(self) -> Reply:
+        """The same with everything in the body."""
+        if self.rest is None:
+            return self
+        return replace(self, body=b"".join((self.body, *self.rest)), rest=None)
 
 
 def written_reply(body: bytes) -> Reply:

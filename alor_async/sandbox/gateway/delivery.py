@@ -20,6 +20,11 @@ def to_response(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers=_headers(reply))
 
 
+def to_stream(reply: Reply) -> web.StreamResponse:
+    """The beginning of an answer whose length is not known yet."""
+    return web.StreamResponse(status=reply.status, headers=_headers(reply))
+
+
 def _headers(reply: Reply) -> CIMultiDict[str]:
     if reply.content_type is None:
         return CIMultiDict(reply.headers)

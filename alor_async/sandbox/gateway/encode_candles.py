@@ -6,6 +6,7 @@ longer than everything else together. The bytes are those that the table of cand
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
 from operator import itemgetter
@@ -45,21 +46,22 @@ def _template(format: Format) -> tuple[str, itemgetter[Any]]:
 _TEMPLATES = {format: _template(format) for format in FORMATS}
 
 
-def bar_page(page: BarPage, format: Format) -> bytes:
-    """A page of candles as JSON."""
+def bar_page(page: BarPage, format: Format) -> Iterator[bytes]:
+    """A page of candles as JSON, some thousands of them at a time."""
     template, chosen = _TEMPLATES[format]
     price = _PriceTexts(page.terms)
     empty = write_json(candle_page(core.CandlePage((), page.prev, page.next), format))
     opening = empty.index(b"[") + 1
-    body = bytearray(empty[:opening])
+    begun = empty[:opening]
     bars = iter(page.bars)
-    separator = b""
     while some := list(islice(bars, _AT_ONCE)):
         texts = [
             template % chosen((time, price[opened], price[high], price[low], price[closed], lots))
             for time, opened, high, low, closed, lots in some
         ]
-        body += separator + ",".join(texts).encode()
-        separator = b","
-    body += empty[opening:]
-    return bytes(body)
+        if len(some) < _AT_ONCE:
+            yield begun + ",".join(texts).encode() + empty[opening:]
+            return
+        yield begun + ",".join(texts).encode()
+        begun = b","
+    yield begun.removeprefix(b",") + empty[opening:]

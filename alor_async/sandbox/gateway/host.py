@@ -25,7 +25,7 @@ SERVERS = ("api", "oauth")
 _STOP_WITHIN = 2.0
 _BACKLOG = 1024
 
-_SILENT = logging.Logger("alor_async.sandbox.http", logging.CRITICAL + 1)
+_SILENT = logging.Logger("alor_async.sandbox.http", logging.CRITICAL + 1)  # noqa: LOG001  (nobody is to find and configure it)
 """A client that does not speak HTTP is its own trouble: it gets a 400, and the user's log gets no traceback."""
 
 Handle = Callable[[str, web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -238,7 +238,9 @@ class Host:
             self._stopping.set()
 
     def _on_loop(self, work: Work) -> None:
-        self.submit(work).result(_STOP_WITHIN)
+        done = self.submit(work)
+        if not self.is_here:
+            done.result(_STOP_WITHIN)
 
     def _end_submissions(self) -> None:
         with self._submitting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import chain
 
 from alor_async.sandbox.core.enums import Market, Side
 from alor_async.sandbox.core.exchange import UnknownInstrument
@@ -143,7 +144,9 @@ def get_candles(call: Call) -> Reply:
         untraded=bool(query.flag("untraded")),
         delayed=call.delayed,
     )
-    return Reply(200, bar_page(page, call.format), JSON)
+    pieces = bar_page(page, call.format)
+    first, second = next(pieces), next(pieces, None)
+    return Reply(200, first, JSON, rest=None if second is None else chain((second,), pieces))
 
 
 def list_market_trades(call: Call) -> Reply:

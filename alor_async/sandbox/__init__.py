@@ -49,6 +49,7 @@ from alor_async.sandbox.gateway.sockets.subscriptions import Subscriptions
 from alor_async.sandbox.gateway.wire import Switchboard
 from alor_async.sandbox.inject import Faults
 from alor_async.sandbox.market import Markets
+from alor_async.sandbox.scenarios import ExchangeTimer, Scenarios
 from alor_async.sandbox.selectors import Moment, Selector
 from alor_async.sandbox.witness import save_journal
 
@@ -224,16 +225,11 @@ class Sandbox:
         self.clock = Clock(self._clock, self._lock, driver, self._host.submit)
         """Exchange time; in stepped time also the way to move it."""
         Interference(plan, self.sockets, self._host, self._exchange, self._lock)
-        self.faults = Faults(
-            plan,
-            tokens=self.tokens,
-            host=self._host,
-            switchboard=switchboard,
-            dedupe=remembered,
-            shown=shown,
-            clock=self.clock,
-        )
+        self.faults = Faults(plan, self.tokens, self._host, switchboard, remembered, shown, self.clock)
         """What can go wrong, by family: `http`, `ack`, `req`, `auth`, `net`, `ws`, `cws`, `dedupe`, `clock`, `exchange`."""
+        timer = ExchangeTimer(self._exchange, self._lock, self._host, self._clock.now_us)
+        self.scenarios = Scenarios(seed, self.faults, self.market, timer)
+        """Bad days with a name: `async with sandbox.scenarios.flaky_wifi(): ...`."""
 
     # -- life --------------------------------------------------------------------------------------------------------
 

@@ -198,8 +198,11 @@ class Wire(asyncio.Protocol):
             self._socket.pause_reading()
 
     def become_websocket(self) -> None:
-        """Bytes that come are no requests any more."""
+        """Bytes that come are no requests any more; what was bent for the handshake is straight after it."""
         self._is_websocket = True
+        self.inward.bend_anew(None)
+        if not self._under:
+            self.outward.when_empty(partial(self.outward.bend_anew, None))
 
     def put_under(self, lasting: Sequence[WireEffect]) -> None:
         """Bend both ways as these effects have it, and straighten what none of them is for."""

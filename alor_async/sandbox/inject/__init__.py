@@ -8,9 +8,10 @@ take the fields of `Selector` as keywords (`route`, `operation`, `socket`, `opco
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from alor_async.sandbox.faults import Armed, Fault, FaultPlan
+from alor_async.sandbox.faults import Armed, Fault, FaultPlan, Standing
 from alor_async.sandbox.inject.group import Which
 from alor_async.sandbox.inject.http import AckFaults, AuthFaults, HttpFaults, ReqFaults
 from alor_async.sandbox.inject.net import NetFaults
@@ -48,7 +49,6 @@ class Faults:
     def __init__(
         self,
         plan: FaultPlan,
-        *,
         tokens: Tokens,
         host: Host,
         switchboard: Switchboard,
@@ -71,6 +71,10 @@ class Faults:
     def arm(self, fault: Fault) -> Armed:
         """Arm a fault that was made as a value."""
         return self._plan.arm(fault)
+
+    def stand(self, name: str, undo: Callable[[], None]) -> Standing:
+        """Put on record what was made wrong by other means, so that `clear` undoes it too."""
+        return self._plan.stand(name, undo)
 
     @property
     def armed(self) -> tuple[Armed, ...]:

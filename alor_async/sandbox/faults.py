@@ -102,8 +102,9 @@ class Armed(Ending):
         """How often it has fired."""
         self.matched = 0
         """How many requests, messages or sockets it was asked about that fit its selector."""
-        self.starts_us = _resolve(fault.selector.after, plan.now_us)
-        self.ends_us = _resolve(fault.selector.until, plan.now_us)
+        now_us = plan.now_us()
+        self.starts_us = _resolve(fault.selector.after, now_us)
+        self.ends_us = _resolve(fault.selector.until, now_us)
         self.seen: dict[int, bool] = {}
         """The sockets that it was asked about, by number, and whether it took hold of them."""
 
@@ -312,7 +313,8 @@ class FaultPlan:
         opcode = selector.opcode
         if opcode is not None and not any(is_like(opcode, known) for known in self._opcodes):
             raise ConfigError("opcode", f"{opcode!r} is not one that the sandbox knows")
-        after, until = _resolve(selector.after, self.now_us), _resolve(selector.until, self.now_us)
+        now_us = self.now_us()
+        after, until = _resolve(selector.after, now_us), _resolve(selector.until, now_us)
         if after is not None and until is not None and until <= after:
             raise ConfigError("until", "must lie after the beginning")
 
@@ -361,7 +363,7 @@ def _usual_scopes(fault: Fault) -> tuple[Scope, ...]:
     return ("socket",) if isinstance(effect, WIRE_EFFECTS) and fault.selector.socket is not None else ("request",)
 
 
-def _resolve(instant: Instant | None, now_us: Callable[[], int]) -> int | None:
+def _resolve(instant: Instant | None, now_us: int) -> int | None:
     if instant is None or isinstance(instant, datetime):
         return None if instant is None else to_us(instant)
-    return now_us() + int(instant * SECOND)
+    return now_us + int(instant * SECOND)

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import gzip
 import time
+from datetime import datetime, timedelta
 
 import aiohttp
 import pytest
@@ -108,9 +109,29 @@ class TestSelectors:
         [
             ("operation", {"operation": "orders.place_limt"}),
             ("route", {"route": "GET /md/v2/tim"}),
+            ("route", {"route": "GET /md/v3/*"}),
+            ("route", {"route": "PATCH *"}),
+            ("route", {"route": "/md/v2/Clients/*/*/*/*/*/nothing"}),
+            ("route", {"route": 5}),
+            ("route", {"route": ""}),
+            ("operation", {"operation": b"orders.*"}),
+            ("method", {"method": 7}),
+            ("server", {"server": "web"}),
+            ("portfolio", {"portfolio": 7500}),
+            ("symbol", {"symbol": ["SBER"]}),
             ("nth", {"nth": 0}),
+            ("nth", {"nth": 1.0}),
+            ("nth", {"nth": True}),
             ("times", {"times": 0}),
+            ("times", {"times": "x"}),
             ("probability", {"probability": 1.5}),
+            ("probability", {"probability": "a"}),
+            ("probability", {"probability": float("nan")}),
+            ("after", {"after": -1}),
+            ("after", {"after": "12:00"}),
+            ("until", {"until": datetime.min}),
+            ("until", {"after": 5, "until": 5}),
+            ("selected", {"selected": 1}),
         ],
     )
     def test_a_selector_that_could_never_match_is_refused(self, sandbox: Sandbox, argument: str, which: dict) -> None:
@@ -118,11 +139,42 @@ class TestSelectors:
             sandbox.faults.http.status(500, **which)
         assert caught.value.argument == argument
 
+    @pytest.mark.parametrize(
+        "route", ["*", "GET *", "/md/v2/clients/*", "/md/v2/Clients/MOEX/D*/orders", "*/actions/*", "DELETE */orders/*"]
+    )
+    def test_a_pattern_that_some_path_fits_is_taken(self, sandbox: Sandbox, route: str) -> None:
+        sandbox.faults.http.status(500, route=route).clear()
+
+    async def test_a_time_window_in_seconds_from_now_or_as_moments(self) -> None:
+        with Sandbox(seed=1, time="stepped") as sandbox:
+            async with aiohttp.ClientSession() as session:
+                call = Caller(sandbox, session)
+                begins = sandbox.clock.now + timedelta(seconds=10)
+                sandbox.faults.http.status(500, after=10, until=20, times=None)
+                sandbox.faults.http.status(501, after=begins + timedelta(seconds=10), times=None)
+                seen = [await status(call)]
+                for seconds in (9.999, 0.001, 9.999, 0.001):
+                    await sandbox.clock.advance(seconds=seconds)
+                    seen.append(await status(call))
+                assert seen == [200, 200, 500, 500, 501]
+
     def test_values_that_make_no_sense_are_refused(self, sandbox: Sandbox) -> None:
         with pytest.raises(ConfigError, match="status"):
             sandbox.faults.http.status(5)
         with pytest.raises(ConfigError, match="size"):
             sandbox.faults.net.slicer(0)
+        with pytest.raises(ConfigError, match="n: "):
+            sandbox.faults.net.refuse(n=0)
+        with pytest.raises(ConfigError, match="server"):
+            sandbox.faults.net.refuse("web")  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="seconds"):
+            sandbox.faults.ack.delay(-1)
+        with pytest.raises(ConfigError, match="how"):
+            sandbox.faults.req.drop(how="softly")  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="leaving"):
+            sandbox.faults.exchange.replace_fails("half")  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="mode"):
+            sandbox.faults.dedupe.mode("sometimes")  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="bytes_per_second"):
             sandbox.faults.net.bandwidth(0)
 
@@ -276,6 +328,13 @@ class TestAuth:
     async def test_a_token_is_not_refused_after_the_fact(self, sandbox: Sandbox, call: Caller) -> None:
         sandbox.faults.arm(Fault(name="late", selector=Selector(), effect=RejectToken(), stage="after_execution"))
         assert await status(call) == 200
+
+    async def test_a_call_without_a_token_is_not_counted(self, sandbox: Sandbox, call: Caller) -> None:
+        token, call.token = call.token, None
+        armed = sandbox.faults.auth.reject(1)
+        assert (await status(call), armed.fired) == (200, 0)
+        call.token = token
+        assert await status(call) == 401
 
     async def test_good_tokens_are_refused_for_a_while(self, sandbox: Sandbox, call: Caller) -> None:
         sandbox.faults.auth.reject(2)

@@ -132,6 +132,25 @@ class TestRefuse:
         refusing.clear()
         assert (await call("POST", "/refresh", server="oauth")).status == 403
 
+    async def test_so_many_and_no_more(self, sandbox: Sandbox) -> None:
+        armed = sandbox.faults.net.refuse("api", n=2)
+        ends = []
+        for _ in range(3):
+            try:
+                async with Line(sandbox) as line:
+                    await line.ask(TIME, "Connection: close")
+                    heard, end = await line.hear()
+                    ends.append((bool(heard), end))
+            except ConnectionResetError:  # it was so quick that not even the connection was made
+                ends.append((False, "reset"))
+        assert ends == [(False, "reset"), (False, "reset"), (True, "fin")]
+        assert (armed.fired, sandbox.requests.count()) == (2, 1)
+
+    async def test_clearing_everything_listens_again(self, sandbox: Sandbox, call: Caller) -> None:
+        sandbox.faults.net.refuse()
+        sandbox.faults.clear()
+        assert (await call("GET", TIME)).status == 200
+
     def test_a_sandbox_that_does_not_run_cannot_refuse(self) -> None:
         with pytest.raises(RuntimeError, match="not running"):
             Sandbox().faults.net.refuse()

@@ -292,7 +292,7 @@ class TestStepping:
             at(sandbox, OPENING + HOUR, forever)
             moving = asyncio.create_task(sandbox.clock.advance(hours=1))
             blocked = asyncio.create_task(asyncio.to_thread(sandbox.clock.advance_blocking, hours=1))
-            await until(lambda: held.is_set() and len(sandbox._host._submitted) == 2)
+            await until(lambda: held.is_set() and len(sandbox._host._submitted) == 2, within=20)
             await asyncio.to_thread(sandbox.stop)
             for waiting in (moving, blocked):
                 with pytest.raises(ClosedError, match="stopped while its time was moving"):

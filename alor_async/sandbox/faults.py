@@ -266,9 +266,11 @@ class FaultPlan:
                     taken.append(armed.fault.effect)
                     if isinstance(armed.fault.effect, FINAL_EFFECTS):
                         break
-            if taken:
-                self._keep(tuple(armed for armed in self.armed if not armed.spent or "socket" in armed.scopes))
-        if taken:
+            left = tuple(armed for armed in self.armed if not armed.spent or "socket" in armed.scopes)
+            is_changed = len(left) < len(self.armed)
+            if is_changed:
+                self._keep(left)
+        if is_changed:
             self.changed()
         return taken
 

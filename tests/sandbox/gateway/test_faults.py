@@ -129,7 +129,7 @@ class TestSelectors:
             ("probability", {"probability": float("nan")}),
             ("after", {"after": -1}),
             ("after", {"after": "12:00"}),
-            ("until", {"until": datetime.min}),
+            ("until", {"until": datetime.fromisoformat("2026-01-01")}),
             ("until", {"after": 5, "until": 5}),
             ("selected", {"selected": 1}),
         ],

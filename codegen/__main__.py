@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from codegen.contract import load_document, read_contract
+from codegen.contract import load_document, load_sockets, read_contract
 from codegen.errors import CodegenError
 from codegen.export import closed_document, document_text, open_document
+from codegen.export_sockets import closed_sockets, open_sockets
 from codegen.generate import generate, owned_files
 from codegen.ir import FORMATS
 from codegen.output import differences, write_files
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("write", help="write what the contract says")
     commands.add_parser("check", help="fail unless what is committed is what would be written")
-    exporting = commands.add_parser("export", help="write OpenAPI documents for other tools")
+    exporting = commands.add_parser("export", help="write OpenAPI and AsyncAPI documents for other tools")
     exporting.add_argument("directory", type=Path, nargs="?", default=Path("build/openapi"))
     options = parser.parse_args(arguments)
     root: Path = options.root
@@ -39,13 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _write(root: Path) -> int:
-    changed = write_files(root, generate(load_document(root), root), owned_files(root))
+    changed = write_files(root, generate(load_document(root), load_sockets(root), root), owned_files(root))
     print("\n".join(changed) if changed else "nothing changed")
     return 0
 
 
 def _check(root: Path) -> int:
-    hints = differences(root, generate(load_document(root), root), owned_files(root))
+    hints = differences(root, generate(load_document(root), load_sockets(root), root), owned_files(root))
     if not hints:
         return 0
     print("\n\n".join(hints), file=sys.stderr)
@@ -54,11 +55,13 @@ def _check(root: Path) -> int:
 
 
 def _export(root: Path, directory: Path) -> int:
-    document = load_document(root)
-    read_contract(document)
+    document, sockets = load_document(root), load_sockets(root)
+    read_contract(document, sockets)
     directory.mkdir(parents=True, exist_ok=True)
-    made = {"alor.openapi.json": open_document(document)}
-    made |= {f"alor.{format_}.closed.openapi.json": closed_document(document, format_) for format_ in FORMATS}
+    made = {"alor.openapi.json": open_document(document), "alor.asyncapi.json": open_sockets(document, sockets)}
+    for format_ in FORMATS:
+        made[f"alor.{format_}.closed.openapi.json"] = closed_document(document, format_)
+        made[f"alor.{format_}.closed.asyncapi.json"] = closed_sockets(document, sockets, format_)
     for name, content in made.items():
         (directory / name).write_text(document_text(content), encoding="utf-8")
         print(directory / name)

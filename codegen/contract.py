@@ -12,26 +12,40 @@ from codegen.ir import Contract
 from codegen.node import Json, Node, is_list, is_mapping
 from codegen.operations import read_operations
 from codegen.overlay import apply_overlay
+from codegen.references import join_schemas, localized
 from codegen.schemas import Schemas
+from codegen.sockets import read_sockets
 
-__all__ = ["load_document", "load_yaml", "read_contract"]
+__all__ = ["load_document", "load_sockets", "load_yaml", "read_contract"]
 
 _CONTRACT = "openapi/alor.openapi.yaml"
 _OVERLAY = "openapi/overlay.yaml"
+_SOCKETS = "openapi/alor.asyncapi.yaml"
 _SECTIONS = ("schemas", "parameters", "responses", "requestBodies")
 
 
 def load_document(root: Path) -> Json:
-    """Read the contract with its overlay applied."""
+    """Read the contract of REST with its overlay applied."""
     return apply_overlay(load_yaml(root / _CONTRACT), load_yaml(root / _OVERLAY))
 
 
-def read_contract(document: Json) -> Contract:
-    """Understand a document, or say where it cannot be understood."""
-    schemas = Schemas(document)
-    contract = Contract(schemas.objects, schemas.enums, read_operations(document, schemas))
-    _check_vocabulary(document)
+def load_sockets(root: Path) -> Json:
+    """Read the contract of the sockets."""
+    return load_yaml(root / _SOCKETS)
+
+
+def read_contract(document: Json, sockets: Json) -> Contract:
+    """Understand the documents of REST and of the sockets, or say where they cannot be understood."""
+    near = localized(sockets)
+    joined = join_schemas(document, near)
+    schemas = Schemas(joined)
+    contract = Contract(
+        schemas.objects, schemas.enums, read_operations(document, schemas), read_sockets(near, schemas, joined)
+    )
+    _check_vocabulary(document, "contract")
+    _check_vocabulary(sockets, "sockets", shared=frozenset(Node(document["x-vocabulary"], "contract.x-vocabulary").raw))
     _refuse_unused(document)
+    _refuse_unsaid(near)
     return contract
 
 
@@ -59,16 +73,19 @@ _StrictLoader.yaml_implicit_resolvers = {
 }
 
 
-def _check_vocabulary(document: Json) -> None:
+def _check_vocabulary(document: Json, root: str, shared: frozenset[str] = frozenset()) -> None:
     """Refuse an extension that the document does not explain, and an explanation of what does not occur."""
-    explained = set(Node(document.get("x-vocabulary"), "contract.x-vocabulary").raw)
-    used = dict(_extensions({key: value for key, value in document.items() if key != "x-vocabulary"}, "contract"))
+    explained = set(Node(document.get("x-vocabulary"), f"{root}.x-vocabulary").raw)
+    used = dict(_extensions({key: value for key, value in document.items() if key != "x-vocabulary"}, root))
     for word, place in used.items():
-        if word not in explained:
+        if word not in explained | shared:
             raise CodegenError(place, f"`{word}` is not in x-vocabulary")
     unused = sorted(explained - used.keys())
     if unused:
-        raise CodegenError("contract.x-vocabulary", f"nothing uses `{unused[0]}`")
+        raise CodegenError(f"{root}.x-vocabulary", f"nothing uses `{unused[0]}`")
+    twice = sorted(explained & shared)
+    if twice:
+        raise CodegenError(f"{root}.x-vocabulary", f"`{twice[0]}` is explained in the other document")
 
 
 def _extensions(value: object, place: str) -> Iterator[tuple[str, str]]:
@@ -86,13 +103,31 @@ def _extensions(value: object, place: str) -> Iterator[tuple[str, str]]:
 def _refuse_unused(document: Json) -> None:
     """Refuse a component that no operation leads to: it would look like a promise and be none."""
     components = Node(document, "contract").node("components").raw
-    defined = {
+    defined: Json = {
         f"#/components/{section}/{name}": Node(item, f"components.{section}.{name}").raw
         for section in _SECTIONS
         for name, item in Node(components.get(section, {}), f"components.{section}").raw.items()
     }
+    _refuse_unreached(defined, document["paths"])
+
+
+def _refuse_unsaid(sockets: Json) -> None:
+    """Refuse a message that no operation has, and a schema that no message leads to."""
+    channels = Node(sockets, "sockets").node("channels").raw
+    defined = {
+        f"#/channels/{channel}/messages/{name}": message
+        for channel, item in channels.items()
+        for name, message in Node(item, f"channels.{channel}").node("messages").raw.items()
+    }
+    schemas = Node(sockets, "sockets").node("components").node("schemas").raw
+    defined |= {f"#/components/schemas/{name}": schema for name, schema in schemas.items()}
+    _refuse_unreached(defined, sockets["operations"])
+
+
+def _refuse_unreached(defined: Json, start: object) -> None:
+    """Refuse a definition that no references lead to."""
     reached: set[str] = set()
-    waiting = list(_references(document["paths"]))
+    waiting = list(_references(start))
     while waiting:
         reference = waiting.pop()
         if reference not in reached:

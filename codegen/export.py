@@ -13,8 +13,9 @@ import json
 from codegen.errors import CodegenError
 from codegen.ir import FORMATS, Format
 from codegen.node import Json, is_list, is_mapping
+from codegen.references import resolve
 
-__all__ = ["closed_document", "document_text", "open_document"]
+__all__ = ["Spelled", "closed_document", "document_text", "open_document", "without_extensions"]
 
 _METHODS = ("get", "post", "put", "delete")
 _OPEN = """\
@@ -61,7 +62,7 @@ class _Export:
         result["paths"] = {path: self._path(_object(item)) for path, item in _object(result["paths"]).items()}
         components = _object(result["components"])
         result["components"] = {"securitySchemes": components["securitySchemes"]}
-        return _object(copy.deepcopy(_without_extensions(result)))
+        return _object(copy.deepcopy(without_extensions(result)))
 
     def _info(self, info: Json) -> Json:
         spelled = f"{self._formats[0].capitalize()}, closed" if self._closed else "all formats"
@@ -91,7 +92,7 @@ class _Export:
 
     def _parameter(self, parameter: Json) -> Json:
         result = dict(parameter)
-        schema = _Spelled(self._contract, self._formats[0], strict=True, closed=False).schema(parameter["schema"])
+        schema = Spelled(self._contract, self._formats[0], strict=True, closed=False).schema(parameter["schema"])
         if parameter["name"] == "format" and self._closed:
             schema = {"type": "string", "enum": [self._formats[0].capitalize()]}
             result["required"] = True
@@ -109,7 +110,7 @@ class _Export:
 
     def _formatted(self, schema: object, formats: tuple[Format, ...], *, closed: bool) -> Json:
         spelled = [
-            _Spelled(self._contract, format_, strict=self._closed, closed=closed).schema(schema) for format_ in formats
+            Spelled(self._contract, format_, strict=self._closed, closed=closed).schema(schema) for format_ in formats
         ]
         if all(one == spelled[0] for one in spelled):
             return spelled[0]
@@ -118,10 +119,10 @@ class _Export:
         }
 
     def _resolved(self, item: Json) -> Json:
-        return _resolve(self._contract, item)
+        return resolve(self._contract, item)
 
 
-class _Spelled:
+class Spelled:
     """Schemas in the words of one format.
 
     Args:
@@ -136,7 +137,8 @@ class _Spelled:
         self._closed = closed
 
     def schema(self, value: object) -> Json:
-        schema = _resolve(self._contract, _object(value))
+        """Spell a schema, its references followed."""
+        schema = resolve(self._contract, _object(value))
         result = {key: item for key, item in schema.items() if not key.startswith("x-")}
         if result.get("format") == _WIRE_ID:
             result["type"] = [*_words(result["type"]), "integer"]
@@ -191,25 +193,12 @@ def _is_zoneless(schema: Json, format_: Format) -> bool:
     return format_.value in value if is_list(value) else bool(value)
 
 
-def _resolve(contract: Json, item: Json) -> Json:
-    """Follow a reference; what stands beside it goes over what it names."""
-    if "$ref" not in item:
-        return item
-    reference = str(item["$ref"])
-    target: object = contract
-    for step in reference.removeprefix("#/").split("/"):
-        target = _object(target).get(step)
-        if target is None:
-            raise CodegenError(reference, "leads nowhere")
-    beside = {key: value for key, value in item.items() if key != "$ref"}
-    return {**_resolve(contract, _object(target)), **beside}
-
-
-def _without_extensions(value: object) -> object:
+def without_extensions(value: object) -> object:
+    """Copy a document without the keys of our vocabulary."""
     if is_mapping(value):
-        return {key: _without_extensions(item) for key, item in value.items() if not key.startswith("x-")}
+        return {key: without_extensions(item) for key, item in value.items() if not key.startswith("x-")}
     if is_list(value):
-        return [_without_extensions(item) for item in value]
+        return [without_extensions(item) for item in value]
     return value
 
 

@@ -24,10 +24,17 @@ __all__ = [
     "Member",
     "Operation",
     "Parameter",
+    "Record",
     "Scalar",
     "Schema",
     "SchemaRef",
+    "Signal",
+    "SocketCommand",
+    "SocketParameter",
+    "SocketRequest",
+    "Sockets",
     "Spelling",
+    "Stream",
     "Type",
     "schema_names",
 ]
@@ -223,6 +230,103 @@ class Operation:
     max_body: int | None
 
 
+class Record(StrEnum):
+    """What one data frame of a stream is: the newest of a key, or something that counts by itself."""
+
+    STATE = "state"
+    EVENT = "event"
+
+
+@dataclass(frozen=True)
+class SocketParameter:
+    """One parameter of a subscription that a caller can give.
+
+    Attributes:
+        type: A plain value or a list of texts.
+        least: The smallest acceptable number; None where the contract names none.
+        most: The largest acceptable number; None where the contract names none.
+    """
+
+    name: str
+    wire: str
+    type: Type
+    required: bool
+    least: int | None
+    most: int | None
+
+
+@dataclass(frozen=True)
+class SocketRequest:
+    """What every request over a socket has.
+
+    Attributes:
+        name: Facade and method, such as `streams.order_book`.
+        opcode: Its word on the wire.
+        reply: What becomes of it, when all goes well or not.
+    """
+
+    name: str
+    summary: str
+    opcode: str
+    reply: Answer
+
+
+@dataclass(frozen=True)
+class Stream(SocketRequest):
+    """One subscription of /ws.
+
+    Attributes:
+        data: What a data frame holds.
+        key: The fields of the data that tell its states apart.
+        has_snapshot_flag: Whether the data says if it was there before.
+        is_partial: Whether later frames hold only what changed.
+        floors_ms: The least interval between frames that has an effect, by format; empty where every frame is sent.
+    """
+
+    parameters: tuple[SocketParameter, ...]
+    data: Answer
+    record: Record
+    key: tuple[str, ...]
+    has_snapshot_flag: bool
+    is_partial: bool
+    floors_ms: tuple[tuple[Format, int], ...]
+
+
+@dataclass(frozen=True)
+class Signal(SocketRequest):
+    """A request about the connection or a subscription, without parameters.
+
+    Attributes:
+        constants: Keys that always have the same value.
+        has_token: Whether it carries a token.
+    """
+
+    constants: tuple[tuple[str, bool | str], ...]
+    has_token: bool
+
+
+@dataclass(frozen=True)
+class SocketCommand(SocketRequest):
+    """One command of /cws.
+
+    Attributes:
+        body: The schema whose fields it has beside its own.
+        has_order_id: Whether it names an order that stands.
+    """
+
+    body: str
+    has_order_id: bool
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """Everything that is said over the sockets, by channel."""
+
+    streams: tuple[Stream, ...]
+    signals: dict[str, tuple[Signal, ...]]
+    commands: tuple[SocketCommand, ...]
+
+
 @dataclass(frozen=True)
 class Contract:
     """Everything that code is made from."""
@@ -230,3 +334,17 @@ class Contract:
     schemas: dict[str, Schema]
     enums: dict[str, Enumeration]
     operations: tuple[Operation, ...]
+    sockets: Sockets
+
+    def answers(self) -> Iterator[tuple[str, Answer]]:
+        """Yield what is answered and sent, with the name of what it belongs to."""
+        for operation in self.operations:
+            yield operation.name, operation.answer
+        for stream in self.sockets.streams:
+            yield stream.name, stream.data
+        for request in (
+            *self.sockets.streams,
+            *(signal for signals in self.sockets.signals.values() for signal in signals),
+            *self.sockets.commands,
+        ):
+            yield request.name, request.reply

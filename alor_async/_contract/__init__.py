@@ -1,4 +1,4 @@
-"""The broker's contract as code: operations, request bodies, and how each format is read.
+"""The broker's contract as code: operations, streams, commands, their bodies, and how each format is read.
 
 Generated from openapi/ by `make generate`: change the contract, not this file.
 """

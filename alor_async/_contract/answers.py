@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from alor_async.models._base import WireId
 
-__all__ = ["AccessTokenAnswer", "OAuthTokens", "OrderAccepted", "OrderGroupCreated"]
+__all__ = ["AccessTokenAnswer", "CommandReply", "OAuthTokens", "OrderAccepted", "OrderGroupCreated", "SocketReply"]
 
 
 class OrderAccepted(Struct, frozen=True, kw_only=True, gc=False):
@@ -50,3 +50,27 @@ class OAuthTokens(Struct, frozen=True, kw_only=True, gc=False):
     """Life of the access token; seconds."""
     scope: str | None = None
     """Granted scopes, with spaces between them."""
+
+
+class SocketReply(Struct, frozen=True, kw_only=True, gc=False):
+    """What became of a request."""
+
+    request_guid: str = field(name="requestGuid")
+    """Guid of the request."""
+    status: int = field(name="httpCode")
+    """Outcome in the manner of HTTP; below 300 is success."""
+    message: str | None = None
+    """A remark for people; not to be parsed."""
+
+
+class CommandReply(Struct, frozen=True, kw_only=True, gc=False):
+    """What became of a command on an order."""
+
+    request_guid: str = field(name="requestGuid")
+    """Guid of the request."""
+    status: int = field(name="httpCode")
+    """Outcome in the manner of HTTP; below 300 is success."""
+    message: str | None = None
+    """A remark for people; not to be parsed."""
+    order_id: WireId | None = field(default=None, name="orderNumber")
+    """Number of the order that now stands, or of the cancelled one; a replacement is a new order with a new number."""

@@ -13,6 +13,7 @@ from msgspec.json import Encoder
 from alor_async.models.enums import Condition, Exchange, ExecutionPolicy, GroupedOrderType, Side, TimeInForce
 
 __all__ = [
+    "CancellationBody",
     "InstrumentKey",
     "LimitOrderBody",
     "LimitOrderReplacementBody",
@@ -318,6 +319,15 @@ class OAuthCodeBody(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """Number of the application."""
     client_secret: str | None = None
     """Secret of the application; a single-page application has none."""
+
+
+class CancellationBody(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Where an order is cancelled, and on whose account."""
+
+    exchange: Exchange
+    """Exchange it was placed at."""
+    user: OrderOwner
+    """On whose account."""
 
 
 _encoder: Final = Encoder(decimal_format="number")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -90,13 +90,22 @@ class Shape(Generic[T]):
             value = self._second_try(body, error)
         return value if self._publish is None else self._publish(value)
 
+    def framed(self) -> Shape[T]:
+        """Describe the same value inside a data frame of a socket, `{"data": ..., "guid": "..."}`."""
+        return _FrameShape(self._kind, self._publish, self._alternates, self._zoneless)
+
     def _prepare(self) -> Callable[[bytes], T]:
-        self._strict = msgspec.json.Decoder(self._kind, dec_hook=decode_hook).decode
+        self._strict = self._decoder(strict=True)
         # A required key under its other name fails the strict reading, an optional one would be overlooked: that one
         # must be looked for.
         required = set(_required_keys(self._kind))
         self._optional = tuple(f'"{other}"'.encode() for other, key in self._alternates if key not in required)
         return self._strict
+
+    def _decoder(self, *, strict: bool) -> Callable[[bytes], T]:
+        return cast(
+            "Callable[[bytes], T]", msgspec.json.Decoder(self._kind, dec_hook=decode_hook, strict=strict).decode
+        )
 
     def _second_try(self, body: bytes, error: Exception) -> T:
         if isinstance(error, RecursionError):
@@ -113,7 +122,7 @@ class Shape(Generic[T]):
             value = strict(text)
         except msgspec.ValidationError:
             if self._tolerant is None:
-                self._tolerant = msgspec.json.Decoder(self._kind, dec_hook=decode_hook, strict=False).decode
+                self._tolerant = self._decoder(strict=False)
             value = self._tolerant(text)
             # msgspec takes `9007199254740993.0` for a whole number, by way of a double that cannot hold it.
             if _INEXACT.search(text) is not None:
@@ -181,6 +190,23 @@ def _required_keys(kind: object) -> list[str]:
             keys += _required_keys(field.type)
         return keys
     return [key for part in getattr(kind, "__args__", ()) for key in _required_keys(part)]
+
+
+class _Frame(msgspec.Struct, Generic[T], gc=False):
+    """What a socket puts around data, without the guid: whoever decodes a frame knows whose it is."""
+
+    data: T
+
+
+class _FrameShape(Shape[T]):
+    """Reads what stands in a data frame; publishing and the look at numbers see the data alone."""
+
+    __slots__ = ()
+
+    def _decoder(self, *, strict: bool) -> Callable[[bytes], T]:
+        kind = cast("Any", _Frame)[self._kind]
+        decode = msgspec.json.Decoder(kind, dec_hook=decode_hook, strict=strict).decode
+        return lambda frame: decode(frame).data
 
 
 class _TextSuccess(Shape[None]):

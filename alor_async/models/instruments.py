@@ -25,8 +25,8 @@ class Instrument(Model, frozen=True, kw_only=True, gc=False):
       initial_margin_standard_risk_long, initial_margin_standard_risk_short, initial_margin_high_risk_long,
       initial_margin_high_risk_short, initial_margin_special_risk_long, initial_margin_special_risk_short,
       base_swap_price.
-    - Only for options: strike_price, option_expires_at, fixed_spot_discount, projected_spot_discount,
-      underlying_symbol, option_side.
+    - Only for options: synthetic_margin, strike_price, option_expires_at, fixed_spot_discount,
+      projected_spot_discount, underlying_symbol, option_side.
     - Only for derivatives: initial_margin_low_risk_long, initial_margin_low_risk_short,
       initial_margin_standard_risk_long, initial_margin_standard_risk_short, initial_margin_high_risk_long,
       initial_margin_high_risk_short, initial_margin_special_risk_long, initial_margin_special_risk_short.
@@ -67,6 +67,8 @@ class Instrument(Model, frozen=True, kw_only=True, gc=False):
     """Margin for selling one contract; money. Zero outside derivatives."""
     margin_rate: Decimal | None = field(default=None, name="marginRate")
     """Margin for buying over the last price; ratio. Zero outside derivatives."""
+    synthetic_margin: Decimal | None = field(default=None, name="marginSyntetic")
+    """Collateral for one covered position; money. Sent by the socket alone. Only for options."""
     step_value: Decimal | None = field(default=None, name="priceStep")
     """What one step of the price is worth; rubles."""
     price_max: Decimal | None = field(default=None, name="priceMax")

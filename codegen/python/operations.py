@@ -62,7 +62,7 @@ def _view(name: str, operation: Operation) -> dict[str, object]:
         "summary": sentence(operation.summary),
         "method": operation.method,
         "path": operation.path,
-        "answer": answer_constant(operation),
+        "answer": answer_constant(operation.name, operation.answer),
         "parameters": operation.parameters,
         "settings": _settings(operation),
     }

@@ -21,9 +21,17 @@ _MODULES = {
     "msgspec.json": ("Encoder",),
     "msgspec.structs": ("force_setattr",),
     "alor_async._http.decode": ("Shape", "Shapes", "text_success"),
+    "alor_async._http.message": (
+        "CommandSpec",
+        "Record",
+        "SignalSpec",
+        "StreamParameter",
+        "StreamSpec",
+        "ValueKind",
+    ),
     "alor_async._http.request": ("Access", "Kind", "Lane", "Operation", "Parameter", "Place", "MIB"),
     "alor_async.models._base": ("Model", "OpenIntEnum", "OpenStrEnum", "UtcTime", "WireId", "ZonelessTime"),
-    "alor_async.values": ("InstrumentId",),
+    "alor_async.values": ("Format", "InstrumentId"),
     "alor_async._contract.wire.publishing": ("each", "single"),
 }
 """Where the names that generated code may use come from."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from codegen.errors import CodegenError
-from codegen.ir import FORMATS, Answer, Contract, Format, Many, Operation, Scalar, Schema, SchemaRef, Type, schema_names
+from codegen.ir import FORMATS, Answer, Contract, Format, Many, Scalar, Schema, SchemaRef, Type, schema_names
 from codegen.python.models import annotation, declaration
 from codegen.python.publishing import Publishers
 from codegen.python.rendering import Module, render
@@ -60,7 +60,7 @@ def wire_modules(contract: Contract, spellings: Spellings) -> list[Module]:
             exports=("each", "single"),
         ),
     ]
-    answers = {answer_constant(operation): operation.answer for operation in contract.operations}
+    answers = {answer_constant(place, answer): answer for place, answer in contract.answers()}
     for area in (*MODEL_MODULES, "answers", "plain"):
         schemas = [schema for schema in spellings.order if schema.module == area]
         own = {name: answer for name, answer in answers.items() if _area(answer, contract) == area}
@@ -70,9 +70,9 @@ def wire_modules(contract: Contract, spellings: Spellings) -> list[Module]:
     return modules
 
 
-def answer_constant(operation: Operation) -> str:
-    """Name the shapes of an answer."""
-    match operation.answer.type:
+def answer_constant(place: str, answer: Answer) -> str:
+    """Name the shapes of an answer, or of the data of a stream."""
+    match answer.type:
         case None:
             return "SUCCESS"
         case Many(SchemaRef(name)):
@@ -84,7 +84,7 @@ def answer_constant(operation: Operation) -> str:
         case Scalar() as item:
             return item.name
         case _:
-            raise CodegenError(operation.name, "an answer must be an object, a plain value, or a list of those")
+            raise CodegenError(place, "an answer must be an object, a plain value, or a list of those")
 
 
 def _area(answer: Answer, contract: Contract) -> str:

@@ -11,7 +11,8 @@ import pytest
 from alor_async._contract import bodies
 from alor_async._contract.bodies import InstrumentKey, LimitOrderBody, OrderOwner, encode
 from alor_async.models import Exchange, Side, TimeInForce
-from tests.contract.model_kit import FIXTURES, OPERATIONS, document
+from codegen.contract import load_sockets
+from tests.contract.model_kit import FIXTURES, OPERATIONS, ROOT, document
 
 REQUESTS = sorted(path for path in FIXTURES.glob("*.request.json"))
 
@@ -87,7 +88,7 @@ def test_bodies_cannot_be_changed_once_made() -> None:
 
 
 def test_every_body_of_the_contract_has_a_class() -> None:
-    schemas = document()["components"]["schemas"]
+    schemas = document()["components"]["schemas"] | load_sockets(ROOT)["components"]["schemas"]
     named = {name for name, schema in schemas.items() if schema.get("x-module") == "bodies"}
     classes = {name for name, kind in inspect.getmembers(bodies, inspect.isclass) if kind.__module__ == bodies.__name__}
     assert classes == named

@@ -49,6 +49,7 @@ __all__ = [
     "STOP_ORDER",
     "STOP_ORDER_LIST",
     "SUMMARY",
+    "TRADE",
     "TRADE_LIST",
 ]
 
@@ -498,5 +499,14 @@ TRADE_LIST: Final[Shapes[list[Trade]]] = Shapes(
     slim=Shape(list[_TradeSlim], publish=each(_publish_trade_slim), zoneless=("d",), alternates=(("value", "val"),)),
     heavy=Shape(
         list[Trade], publish=each(_publish_trade), zoneless=("date", "settleDate"), alternates=(("orderno", "orderNo"),)
+    ),
+)
+
+
+TRADE: Final[Shapes[Trade]] = Shapes(
+    simple=Shape(_TradeSimple, publish=single(_publish_trade_simple), zoneless=("date",)),
+    slim=Shape(_TradeSlim, publish=single(_publish_trade_slim), zoneless=("d",), alternates=(("value", "val"),)),
+    heavy=Shape(
+        Trade, publish=single(_publish_trade), zoneless=("date", "settleDate"), alternates=(("orderno", "orderNo"),)
     ),
 )

@@ -40,6 +40,7 @@ class _InstrumentSimple(Instrument, frozen=True, kw_only=True, gc=False):
     margin_buy: Decimal | None = field(default=None, name="marginbuy")
     margin_sell: Decimal | None = field(default=None, name="marginsell")
     margin_rate: Decimal | None = field(default=None, name="marginrate")
+    synthetic_margin: Decimal | None = field(default=None, name="marginSyntetic")
     step_value: Decimal | None = field(default=None, name="pricestep")
     price_max: Decimal | None = field(default=None, name="priceMax")
     price_min: Decimal | None = field(default=None, name="priceMin")
@@ -93,6 +94,7 @@ class _InstrumentSlim(Instrument, frozen=True, kw_only=True, gc=False):
     margin_buy: Decimal | None = field(default=None, name="mgb")
     margin_sell: Decimal | None = field(default=None, name="mgs")
     margin_rate: Decimal | None = field(default=None, name="mgrt")
+    synthetic_margin: Decimal | None = field(default=None, name="mgsnt")
     step_value: Decimal | None = field(default=None, name="stppx")
     price_max: Decimal | None = field(default=None, name="pxmx")
     price_min: Decimal | None = field(default=None, name="pxmn")
@@ -133,14 +135,22 @@ def _publish_instrument(instruments: Iterable[Any]) -> None:
 
 
 INSTRUMENT_LIST: Final[Shapes[list[Instrument]]] = Shapes(
-    simple=Shape(list[_InstrumentSimple], publish=each(_publish_instrument)),
+    simple=Shape(
+        list[_InstrumentSimple],
+        publish=each(_publish_instrument),
+        alternates=(("marginBuy", "marginbuy"), ("marginSell", "marginsell")),
+    ),
     slim=Shape(list[_InstrumentSlim], publish=each(_publish_instrument)),
     heavy=Shape(list[Instrument]),
 )
 
 
 INSTRUMENT: Final[Shapes[Instrument]] = Shapes(
-    simple=Shape(_InstrumentSimple, publish=single(_publish_instrument)),
+    simple=Shape(
+        _InstrumentSimple,
+        publish=single(_publish_instrument),
+        alternates=(("marginBuy", "marginbuy"), ("marginSell", "marginsell")),
+    ),
     slim=Shape(_InstrumentSlim, publish=single(_publish_instrument)),
     heavy=Shape(Instrument),
 )

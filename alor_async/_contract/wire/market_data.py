@@ -27,7 +27,17 @@ from alor_async.models.market_data import (
     Quote,
 )
 
-__all__ = ["CANDLE_PAGE", "FUTURES_QUOTE", "MARKET_TRADE_LIST", "MARKET_TRADE_PAGE", "ORDER_BOOK", "QUOTE_LIST"]
+__all__ = [
+    "CANDLE",
+    "CANDLE_PAGE",
+    "FUTURES_QUOTE",
+    "MARKET_TRADE",
+    "MARKET_TRADE_LIST",
+    "MARKET_TRADE_PAGE",
+    "ORDER_BOOK",
+    "QUOTE",
+    "QUOTE_LIST",
+]
 
 
 class _QuoteSimple(Quote, frozen=True, kw_only=True, gc=False):
@@ -317,4 +327,23 @@ MARKET_TRADE_PAGE: Final[Shapes[MarketTradePage]] = Shapes(
     simple=_MARKET_TRADE_PAGE,
     slim=Shape(_MarketTradePageSlim, publish=single(_publish_market_trade_page)),
     heavy=_MARKET_TRADE_PAGE,
+)
+
+
+_CANDLE: Final[Shape[Candle]] = Shape(Candle)
+CANDLE: Final[Shapes[Candle]] = Shapes(
+    simple=_CANDLE, slim=Shape(_CandleSlim, publish=single(_publish_candle)), heavy=_CANDLE
+)
+
+
+QUOTE: Final[Shapes[Quote]] = Shapes(
+    simple=Shape(_QuoteSimple, publish=single(_publish_quote)),
+    slim=Shape(_QuoteSlim, publish=single(_publish_quote), alternates=(("le", "l"),)),
+    heavy=Shape(Quote, alternates=(("accruedIntetest", "accruedInterest"), ("change_percent", "changePercent"))),
+)
+
+
+_MARKET_TRADE: Final[Shape[MarketTrade]] = Shape(MarketTrade, zoneless=("time",))
+MARKET_TRADE: Final[Shapes[MarketTrade]] = Shapes(
+    simple=_MARKET_TRADE, slim=Shape(_MarketTradeSlim, publish=single(_publish_market_trade)), heavy=_MARKET_TRADE
 )

@@ -9,6 +9,7 @@ import yaml
 from codegen.contract import read_contract
 from codegen.ir import Contract
 from codegen.node import Json
+from tests.unit.codegen.sample_sockets import SOCKETS
 
 CONTRACT = dedent("""
     openapi: 3.1.0
@@ -231,13 +232,18 @@ def document() -> Json:
     return copy.deepcopy(yaml.safe_load(CONTRACT))
 
 
+def sockets() -> Json:
+    """Give a fresh copy of the sample of the sockets, to be changed at will."""
+    return copy.deepcopy(yaml.safe_load(SOCKETS))
+
+
 def contract() -> Contract:
-    return read_contract(document())
+    return read_contract(document(), sockets())
 
 
 def at(value: Json, path: str) -> Json:
     """Give the mapping at a place such as `components/schemas/Order`."""
-    for step in path.split("/"):
+    for step in filter(None, path.split("/")):
         value = value[step.replace("~", "/")]  # type: ignore[assignment]
     return value
 
@@ -247,6 +253,7 @@ def project(root: Path) -> Path:
     here = Path(__file__).resolve().parents[3]
     (root / "openapi").mkdir()
     (root / "openapi/alor.openapi.yaml").write_text(CONTRACT, encoding="utf-8")
+    (root / "openapi/alor.asyncapi.yaml").write_text(SOCKETS, encoding="utf-8")
     (root / "openapi/overlay.yaml").write_text(OVERLAY, encoding="utf-8")
     (root / "alor_async/models").mkdir(parents=True)
     (root / "alor_async/models/_base.py").write_text("# by hand\n", encoding="utf-8")

@@ -160,15 +160,13 @@ def test_a_document_of_another_shape_is_an_error(path: str, value: Json, problem
         open_document(document)
 
 
-def test_export_writes_four_documents(tmp_path: Path) -> None:
+def test_export_writes_open_and_closed_documents_of_both_kinds(tmp_path: Path) -> None:
     root = sample.project(tmp_path)
     target = tmp_path / "out"
     assert main(["--root", str(root), "export", str(target)]) == 0
-    assert sorted(path.name for path in target.iterdir()) == [
-        "alor.heavy.closed.openapi.json",
-        "alor.openapi.json",
-        "alor.simple.closed.openapi.json",
-        "alor.slim.closed.openapi.json",
-    ]
+    names = ["alor", "alor.simple.closed", "alor.slim.closed", "alor.heavy.closed"]
+    expected = {f"{name}.{kind}.json" for name in names for kind in ("openapi", "asyncapi")}
+    assert {path.name for path in target.iterdir()} == expected
     for path in target.iterdir():
-        assert json.loads(path.read_text(encoding="utf-8"))["openapi"] == "3.1.0"
+        kind, version = ("openapi", "3.1.0") if "openapi" in path.name else ("asyncapi", "3.0.0")
+        assert json.loads(path.read_text(encoding="utf-8"))[kind] == version

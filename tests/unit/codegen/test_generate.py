@@ -107,14 +107,14 @@ def test_a_file_too_long_to_read_is_refused(root: Path) -> None:
         name = f"field_{chr(97 + number % 26)}{chr(97 + number // 26)}"
         properties[name] = {"type": "string", "description": "One of many.", "x-wire": name}
     with pytest.raises(CodegenError, match=r"models/account\.py: \d+ lines: split it by area"):
-        generate(document, root)
+        generate(document, sample.sockets(), root)
 
 
 def test_an_operation_of_an_unknown_facade_is_refused(root: Path) -> None:
     document = sample.document()
     sample.at(document, "paths/~time/get")["operationId"] = "clock.get_time"
     with pytest.raises(CodegenError, match="no facade `clock`"):
-        generate(document, root)
+        generate(document, sample.sockets(), root)
 
 
 def test_an_answer_without_a_shape_is_refused(root: Path) -> None:
@@ -122,7 +122,7 @@ def test_an_answer_without_a_shape_is_refused(root: Path) -> None:
     content = sample.at(document, "paths/~time/get/responses/200/content/application~json")
     content["schema"] = {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}
     with pytest.raises(CodegenError, match=r"get_time: an answer must be"):
-        generate(document, root)
+        generate(document, sample.sockets(), root)
 
 
 def test_every_generated_module_says_what_it_is(root: Path) -> None:
@@ -135,4 +135,4 @@ def test_every_generated_module_says_what_it_is(root: Path) -> None:
 
 def test_generating_twice_gives_the_same(root: Path) -> None:
     document = load_document(root)
-    assert generate(document, root) == generate(document, root)
+    assert generate(document, sample.sockets(), root) == generate(document, sample.sockets(), root)

@@ -41,7 +41,7 @@ def test_what_all_formats_share_is_said_once() -> None:
     sample.at(document, PRICE)["x-alternates"] = ["cost"]
     sample.at(document, f"{ORDER}/properties/ends_at")["x-zoneless"] = False
     sample.at(document, GET_ORDER)["security"] = [{"bearer": []}]
-    contract = read_contract(document)
+    contract = read_contract(document, sample.sockets())
     fields = {field.name: field for field in contract.schemas["Order"].fields}
     assert fields["price"].alternates == tuple((format_, "cost") for format_ in Format)
     assert fields["ends_at"].zoneless == frozenset()
@@ -175,7 +175,7 @@ def test_what_is_not_understood_is_an_error_that_names_its_place(spoil: Callable
     document = sample.document()
     spoil(document)
     with pytest.raises(CodegenError, match=problem):
-        read_contract(document)
+        read_contract(document, sample.sockets())
 
 
 def test_a_key_that_stands_twice_in_the_yaml_is_an_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def spelled(**changes: object) -> tuple[Contract, Spellings]:
     document = sample.document()
     for name, value in changes.items():
         sample.at(document, f"{ORDER}/{name}").update(value)  # type: ignore[call-overload]
-    contract = read_contract(document)
+    contract = read_contract(document, sample.sockets())
     return contract, Spellings(contract)
 
 
@@ -84,7 +84,7 @@ def test_a_field_of_another_format_alone_does_not_take_a_key_of_the_usual_one() 
 def test_a_time_without_a_zone_in_one_format_makes_a_class_of_its_own() -> None:
     document = sample.document()
     sample.at(document, f"{ORDER}/ends_at")["x-zoneless"] = ["simple"]
-    spellings = Spellings(read_contract(document))
+    spellings = Spellings(read_contract(document, sample.sockets()))
     assert spellings.of("Order", Format.SIMPLE).name == "_OrderSimple"
     assert not next(
         field for field in spellings.of("Order", Format.HEAVY).fields if field.field.name == "ends_at"
@@ -116,7 +116,7 @@ def test_an_object_inside_itself_is_refused() -> None:
         "x-wire": "order",
     }
     with pytest.raises(CodegenError, match="contains itself: Order > Iceberg > Order"):
-        Spellings(read_contract(document))
+        Spellings(read_contract(document, sample.sockets()))
 
 
 def test_an_object_without_a_module_cannot_be_part_of_a_model() -> None:
@@ -127,7 +127,7 @@ def test_an_object_without_a_module_cannot_be_part_of_a_model() -> None:
     }
     del sample.at(document, "components/schemas")["Money"]
     with pytest.raises(CodegenError, match="iceberg: Problem has no `x-module`"):
-        Spellings(read_contract(document))
+        Spellings(read_contract(document, sample.sockets()))
 
 
 def test_alternates_are_collected_with_the_keys_that_they_stand_for() -> None:

@@ -57,8 +57,17 @@ class ExchangeTimer:
         self._host = host
         self._now_us = now_us
 
+    @property
+    def now_us(self) -> int:
+        """Exchange time; microseconds."""
+        return self._now_us()
+
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something when so much exchange time has passed."""
+        self.at(self.now_us + int(seconds * SECOND), act)
+
+    def at(self, time_us: int, act: Callable[[], None]) -> None:
+        """Do something at a moment of exchange time."""
 
         async def work() -> None:
             act()
@@ -68,7 +77,7 @@ class ExchangeTimer:
                 self._host.submit(work)
 
         with self._exchange_lock:
-            self._exchange.at(self._now_us() + int(seconds * SECOND), hand_over)
+            self._exchange.at(time_us, hand_over)
 
 
 class Scenario:
@@ -119,7 +128,7 @@ class Scenario:
             raise ConfigError("scenario", f"{self.name} was played before; make another one")
         self._is_on = True
         self._act(self._begin)
-        self._act_again()
+        self._act_again(self._timer.now_us)
         if self._seconds is not None:
             self._timer.after(self._seconds, self.end)
 
@@ -138,16 +147,16 @@ class Scenario:
                 self.acts += 1
                 self._handles += act()
 
-    def _act_again(self) -> None:
-        again = self._again
+    def _act_again(self, since_us: int) -> None:
+        again, due_us = self._again, since_us + int(self._chance.uniform(*self._every) * SECOND)
         if again is None or not self._is_on:
             return
 
         def act() -> None:
             self._act(again)
-            self._act_again()
+            self._act_again(due_us)
 
-        self._timer.after(self._chance.uniform(*self._every), act)
+        self._timer.at(due_us, act)
 
     def __enter__(self) -> Self:
         self.begin()

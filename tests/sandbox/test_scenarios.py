@@ -80,7 +80,12 @@ async def test_each_begins_goes_on_ends_and_heals(sandbox: Sandbox, rest: Caller
             with contextlib.suppress(ConnectionError):
                 await ws.say({"opcode": "ping", "guid": "p", "token": ws.token})
             await sandbox.clock.advance(minutes=1)
+        again = 1 if name in {"broker_restart", "clearing", "overload_429", "slow_consumer"} else 4
+        await until(lambda: scenario.acts >= again)
     assert not scenario.is_on
+    ended_after = scenario.acts
+    await sandbox.clock.advance(minutes=5)
+    assert scenario.acts == ended_after
     await assert_well(sandbox)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from typing import Any
@@ -13,35 +12,10 @@ import pytest
 
 from alor_async.errors import ConfigError
 from alor_async.sandbox import Sandbox, SandboxBroken
-from tests.sandbox.gateway.client import Caller
 from tests.sandbox.sockets.client import Talker, talking
 from tests.sandbox.sockets.trader import Trader
+from tests.sandbox.sockets.watching import SHORT, lots_of, silent, trade, watch
 from tests.support.waiting import until
-
-SHORT = 0.15
-
-
-async def watch(ws: Talker, **fields: Any) -> str:
-    """Subscribe to trades of SBER, from now on."""
-    return await ws.subscribe("AllTradesGetAndSubscribe", code="SBER", **fields)
-
-
-def trade(sandbox: Sandbox, lots: int = 1, symbol: str = "SBER") -> None:
-    quote = sandbox.market[symbol].quote
-    assert quote.ask is not None
-    sandbox.market[symbol].trade(price=quote.ask, lots=lots)
-
-
-def lots_of(data: list[Any]) -> list[int]:
-    return [int(one["qty"]) for one in data]
-
-
-async def silent(ws: Talker, guid: str, seconds: float = SHORT) -> bool:
-    """Whether nothing comes for a while."""
-    with contextlib.suppress(TimeoutError):
-        await until(lambda: ws.data[guid] or ws.is_over, within=seconds)
-        return False
-    return True
 
 
 def names(sandbox: Sandbox) -> list[Any]:
@@ -56,6 +30,23 @@ class TestWholeSockets:
         assert (ws.close_code, armed.fired, sandbox.faults.armed) == (code, 1, ())
         (entry,) = sandbox.journal.of("fault")
         assert (entry.details["fault"], entry.details["socket"]) == ("ws.close", "ws")
+
+    async def test_the_peer_may_answer_a_closing_frame(self, sandbox: Sandbox) -> None:
+        port = int(sandbox.environment.api.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        asked = ("GET /ws HTTP/1.1", "Host: here", "Upgrade: websocket", "Connection: Upgrade")
+        asked += ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "")
+        writer.write("\r\n".join(asked).encode())
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        await until(lambda: len(sandbox.sockets) == 1)
+        sandbox.faults.ws.close(1001)
+        assert await reader.readexactly(4) == b"\x88\x02\x03\xe9"
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SHORT):
+                await reader.read(1)
+        writer.write(b"\x88\x82\x00\x00\x00\x00\x03\xe9")
+        assert await reader.read() == b""
+        writer.close()
 
     async def test_what_is_over_at_once_leaves_new_sockets_alone(self, sandbox: Sandbox, ws: Talker) -> None:
         sandbox.faults.ws.abort()
@@ -308,119 +299,6 @@ class TestMessages:
         first = await story()
         assert first == await story()
         assert 0 < len(first) < 19
-
-
-class TestBytes:
-    @pytest.mark.parametrize("direction", ["out", "in", "both"])
-    async def test_a_blackhole_loses_nothing_when_it_is_over(
-        self, sandbox: Sandbox, ws: Talker, direction: Any
-    ) -> None:
-        guid = await watch(ws)
-        with sandbox.faults.net.blackhole(direction, socket="ws"):
-            trade(sandbox, 2)
-            heard = not await silent(ws, guid)
-            assert heard is (direction == "in")
-            before = sandbox.messages.count("ping")
-            await ws.say({"opcode": "ping", "guid": "through", "token": ws.token})
-            if direction == "out":
-                await until(lambda: sandbox.messages.count("ping") > before)
-            else:
-                await asyncio.sleep(SHORT)
-                assert sandbox.messages.count("ping") == before
-            assert ws.replies["through"] == []
-        await until(lambda: ws.replies["through"])
-        if direction != "in":
-            assert lots_of(await ws.new(guid)) == [2]
-
-    async def test_it_is_on_future_sockets_too(self, sandbox: Sandbox) -> None:
-        with sandbox.faults.net.blackhole("out", socket="ws") as armed:
-            async with talking(sandbox) as ws:
-                await ws.say({"opcode": "ping", "guid": "p", "token": ws.token})
-                await until(lambda: sandbox.messages.count("ping") == 1)
-                assert ws.replies["p"] == []
-                armed.clear()
-                await until(lambda: ws.replies["p"])
-        assert armed.fired == 1
-
-    async def test_while_nothing_passes_the_unread_messages_add_up_to_the_cut(
-        self, sandbox: Sandbox, ws: Talker
-    ) -> None:
-        guid = await watch(ws)
-        sandbox.faults.net.blackhole("out", socket="ws")
-        sandbox.faults.ws.dup(40, guid=guid, times=None)
-        for _ in range(200):
-            trade(sandbox)
-        await until(lambda: ws.is_over)
-
-    async def test_latency_delays_a_stream_as_a_whole(self, sandbox: Sandbox, ws: Talker) -> None:
-        guid = await watch(ws)
-        sandbox.faults.net.latency(0.1, socket="ws")
-        begun = time.monotonic()
-        for lots in range(1, 11):
-            trade(sandbox, lots)
-            await asyncio.sleep(0.005)
-        assert lots_of(await ws.new(guid, 10)) == list(range(1, 11))
-        assert 0.1 <= time.monotonic() - begun < 0.6
-
-    async def test_slices_and_a_pace_change_nothing_but_time(self, sandbox: Sandbox, ws: Talker) -> None:
-        guid = await watch(ws)
-        sandbox.faults.net.slicer(1, socket="ws")
-        sandbox.faults.net.slicer(3, direction="in", socket="ws")
-        sandbox.faults.net.bandwidth(20_000, direction="in", socket="ws")
-        for lots in range(1, 6):
-            trade(sandbox, lots)
-        assert lots_of(await ws.new(guid, 5)) == [1, 2, 3, 4, 5]
-        await ws.quiet()
-        sandbox.faults.clear()
-        assert sandbox.faults.armed == ()
-        await ws.quiet()
-
-    async def test_reset_now(self, sandbox: Sandbox, ws: Talker) -> None:
-        assert sandbox.faults.net.reset(socket="ws").fired == 1
-        await until(lambda: ws.is_over)
-        async with talking(sandbox) as again:
-            await watch(again)
-
-    @pytest.mark.parametrize("after", [1, 20, 60])
-    async def test_reset_inside_a_message(self, sandbox: Sandbox, ws: Talker, after: int) -> None:
-        guid = await watch(ws)
-        sandbox.faults.net.reset(after, socket="ws")
-        trade(sandbox)
-        await until(lambda: ws.is_over)
-        assert ws.data[guid] == []
-
-    async def test_half_close_goes_on_reading(self, sandbox: Sandbox, ws: Talker) -> None:
-        sandbox.faults.net.half_close(socket="ws")
-        await until(lambda: ws.is_over)
-
-    async def test_nat_drop_silences_what_is_open_and_resets_it_when_cleared(
-        self, sandbox: Sandbox, ws: Talker, rest: Caller
-    ) -> None:
-        guid = await watch(ws)
-        await rest("GET", "/md/v2/time")
-        with sandbox.faults.net.nat_drop():
-            trade(sandbox)
-            assert await silent(ws, guid)
-            assert not ws.is_over
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(SHORT):
-                    await rest("GET", "/md/v2/time")
-            async with talking(sandbox) as fresh:
-                await watch(fresh)
-        await until(lambda: ws.is_over)
-        assert (await rest("GET", "/md/v2/time")).status == 200
-
-    async def test_ban(self, sandbox: Sandbox, ws: Talker, rest: Caller) -> None:
-        armed = sandbox.faults.net.ban(60)
-        await until(lambda: ws.is_over)
-        assert ws.close_code == 1008
-        assert (await rest("GET", "/md/v2/time")).status == 429
-        with pytest.raises(aiohttp.WSServerHandshakeError):
-            async with talking(sandbox):
-                raise AssertionError("it was let in")
-        await sandbox.clock.advance(seconds=60)
-        assert (await rest("GET", "/md/v2/time")).status == 200
-        assert armed.fired == 2
 
 
 class TestWhatMakesNoSense:

@@ -87,6 +87,17 @@ class TestBytes:
         async with talking(sandbox) as again:
             await watch(again)
 
+    async def test_what_was_aimed_at_the_handshake_is_over_with_it(self, sandbox: Sandbox) -> None:
+        sandbox.faults.net.latency(0.3, operation="ws.open")
+        begun = time.monotonic()
+        async with talking(sandbox) as ws:
+            assert time.monotonic() - begun >= 0.3
+            guid = await watch(ws)
+            begun = time.monotonic()
+            trade(sandbox)
+            await ws.new(guid)
+            assert time.monotonic() - begun < 0.25
+
     @pytest.mark.parametrize("after", [1, 20, 60])
     async def test_reset_inside_a_message(self, sandbox: Sandbox, ws: Talker, after: int) -> None:
         guid = await watch(ws)
@@ -112,7 +123,10 @@ class TestBytes:
                 async with asyncio.timeout(SHORT):
                     await rest("GET", "/md/v2/time")
             async with talking(sandbox) as fresh:
-                await watch(fresh)
+                with sandbox.faults.net.latency(0.01, socket="ws"):
+                    await watch(fresh)
+                await fresh.quiet()
+            assert await silent(ws, guid)
         await until(lambda: ws.is_over)
         assert (await rest("GET", "/md/v2/time")).status == 200
 

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import msgspec
 
 from alor_async._contract.operations import ALL
 from alor_async._http.request import Operation
+from alor_async.models import OpenStrEnum
 from alor_async.values import NEVER, Format
 from codegen.contract import load_document
 
@@ -143,6 +144,50 @@ def expected(schema: Any, wire: Any) -> Any:
     if format_ == "uuid":
         return UUID(wire)
     return str(wire) if format_ == "wire-id" else wire
+
+
+def compare(schema: Any, wire: Any, value: Any, format_: Format | None) -> int:
+    """Compare an answer with its JSON, attribute by attribute; return how many were compared."""
+    if isinstance(wire, list):
+        assert len(wire) == len(value)
+        return sum(compare(schema, item, model, format_) for item, model in zip(wire, value, strict=True))
+    found = schema_of(schema)
+    assert found is not None
+    name, body = found
+    assert type(value).__name__ == name
+    for attribute, item in modelled(body).items():
+        key = wire_key(item, format_)
+        said = None if key is None else wire.get(key)
+        got = getattr(value, attribute)
+        if said is not None and schema_of(item) is not None:
+            compare(item, said, got, format_)
+        elif isinstance(got, datetime):
+            assert abs(got - expected(item, said)) <= timedelta(microseconds=1), attribute  # the seventh digit
+        elif isinstance(got, OpenStrEnum):
+            assert got.lower() == said.lower(), attribute
+        else:
+            assert got == expected(item, said), attribute
+    return len(modelled(body))
+
+
+def objects(value: Any) -> list[msgspec.Struct]:
+    if isinstance(value, list | tuple):
+        return [found for item in value for found in objects(item)]
+    if isinstance(value, msgspec.Struct):
+        return [value, *(found for name in value.__struct_fields__ for found in objects(getattr(value, name)))]
+    return []
+
+
+def shared(value: Any) -> Any:
+    """Blank the attributes that some format does not carry."""
+    if isinstance(value, list | tuple):
+        return type(value)(shared(item) for item in value)
+    if not isinstance(value, msgspec.Struct):
+        return value
+    properties = modelled(document()["components"]["schemas"][type(value).__name__])
+    everywhere = {name for name, item in properties.items() if all(wire_key(item, format_) for format_ in Format)}
+    changes = {name: shared(getattr(value, name)) if name in everywhere else None for name in value.__struct_fields__}
+    return msgspec.structs.replace(value, **changes)
 
 
 def _time(text: str) -> datetime:

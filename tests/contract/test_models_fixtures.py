@@ -2,14 +2,13 @@
 
 import pickle
 from collections import defaultdict
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from alor_async import models
-from alor_async.models import Model, OpenStrEnum
+from alor_async.models import Model
 from alor_async.values import Format
 from tests.contract.model_kit import (
     EXAMPLES,
@@ -17,11 +16,10 @@ from tests.contract.model_kit import (
     OBJECTS,
     OPERATIONS,
     Example,
-    document,
-    expected,
-    modelled,
+    compare,
+    objects,
     schema_of,
-    wire_key,
+    shared,
 )
 
 SPELLED = [operation for operation in OPERATIONS.values() if operation.has_format]
@@ -55,30 +53,6 @@ def test_each_attribute_is_what_the_wire_said(example: Example) -> None:
     assert compared > 0
 
 
-def compare(schema: Any, wire: Any, value: Any, format_: Format | None) -> int:
-    """Compare an answer with its JSON, attribute by attribute; return how many were compared."""
-    if isinstance(wire, list):
-        assert len(wire) == len(value)
-        return sum(compare(schema, item, model, format_) for item, model in zip(wire, value, strict=True))
-    found = schema_of(schema)
-    assert found is not None
-    name, body = found
-    assert type(value).__name__ == name
-    for attribute, item in modelled(body).items():
-        key = wire_key(item, format_)
-        said = None if key is None else wire.get(key)
-        got = getattr(value, attribute)
-        if said is not None and schema_of(item) is not None:
-            compare(item, said, got, format_)
-        elif isinstance(got, datetime):
-            assert abs(got - expected(item, said)) <= timedelta(microseconds=1), attribute  # the seventh digit
-        elif isinstance(got, OpenStrEnum):
-            assert got.lower() == said.lower(), attribute
-        else:
-            assert got == expected(item, said), attribute
-    return len(modelled(body))
-
-
 @pytest.mark.parametrize("example", OBJECTS, ids=str)
 def test_only_public_classes_come_out(example: Example) -> None:
     public = {getattr(models, name) for name in models.__all__}
@@ -86,14 +60,6 @@ def test_only_public_classes_come_out(example: Example) -> None:
     for value in objects(example.decode()):
         module = type(value).__module__.rpartition(".")[2]
         assert type(value) in public or module in private
-
-
-def objects(value: Any) -> list[msgspec.Struct]:
-    if isinstance(value, list | tuple):
-        return [found for item in value for found in objects(item)]
-    if isinstance(value, msgspec.Struct):
-        return [value, *(found for name in value.__struct_fields__ for found in objects(getattr(value, name)))]
-    return []
 
 
 @pytest.mark.parametrize("name", sorted(in_all_formats()))
@@ -108,18 +74,6 @@ def test_the_three_formats_of_an_example_are_one_value(name: str) -> None:
             assert one.to_dict() == other.to_dict()
             assert one.to_json() == other.to_json()
         assert msgspec.json.encode(one) == msgspec.json.encode(other)
-
-
-def shared(value: Any) -> Any:
-    """Blank the attributes that some format does not carry."""
-    if isinstance(value, list | tuple):
-        return type(value)(shared(item) for item in value)
-    if not isinstance(value, msgspec.Struct):
-        return value
-    properties = modelled(document()["components"]["schemas"][type(value).__name__])
-    everywhere = {name for name, item in properties.items() if all(wire_key(item, format_) for format_ in Format)}
-    changes = {name: shared(getattr(value, name)) if name in everywhere else None for name in value.__struct_fields__}
-    return msgspec.structs.replace(value, **changes)
 
 
 @pytest.mark.parametrize("example", OBJECTS, ids=str)

@@ -40,7 +40,8 @@ test: $(DEV)  ## All tests, with coverage.
 unit: $(DEV)  ## The unit tests only.
 	@$(RUN) -m pytest -n auto tests/unit -q
 
-conformance: $(DEV) $(TOOL)/.ready  ## Let schemathesis run the closed documents against a running sandbox.
+conformance: $(DEV) $(TOOL)/.ready  ## Judge from outside: AsyncAPI's own schema our document, schemathesis the running sandbox.
+	@$(RUN) -m tests.conformance.asyncapi
 	@$(RUN) -m tests.conformance.run $(TOOL)/bin/schemathesis
 
 interop: $(DEV)  ## Let another author's client, from npm, work against a running sandbox.

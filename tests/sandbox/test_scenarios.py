@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -213,6 +214,14 @@ async def test_token_storm_kills_tokens_again_and_again(sandbox: Sandbox, rest: 
     await assert_well(sandbox)
 
 
+def with_a_small_buffer(address: Any) -> socket.socket:
+    """A socket of whose data the system takes little before it is read."""
+    made = socket.socket(address[0], address[1], address[2])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.setblocking(False)
+    return made
+
+
 async def test_slow_consumer_cuts_who_does_not_keep_up(sandbox: Sandbox) -> None:
     async def watch(ws: Talker) -> str:
         return await ws.subscribe("AllTradesGetAndSubscribe", code="SBER")
@@ -226,7 +235,10 @@ async def test_slow_consumer_cuts_who_does_not_keep_up(sandbox: Sandbox) -> None
         guid = await watch(quick)
         trade()
         assert len(await quick.new(guid, 60)) == 60
-        async with aiohttp.ClientSession() as session, session.ws_connect(sandbox.environment.ws) as idle:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=with_a_small_buffer)) as session,
+            session.ws_connect(sandbox.environment.ws) as idle,
+        ):
             await idle.send_json(
                 {
                     "opcode": "AllTradesGetAndSubscribe",

@@ -156,7 +156,7 @@ def _run_bare(pipe: Pipe, cores: set[int], bodies: Bodies) -> None:
 
 async def _serve_bare(pipe: Pipe, bodies: Bodies) -> None:
     def handler(body: bytes, content_type: str) -> Any:
-        async def handle(request: web.Request) -> web.StreamResponse:
+        async def handle(_request: web.Request) -> web.StreamResponse:
             return web.Response(body=body, headers={"Content-Type": content_type})
 
         return handle

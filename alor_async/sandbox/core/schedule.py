@@ -8,7 +8,7 @@ from datetime import time
 from enum import Enum
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from alor_async.errors import ConfigError
 from alor_async.sandbox.core.clock import DAY, MINUTE, MOSCOW_OFFSET, SECOND
@@ -93,24 +93,29 @@ class Schedule:
         return self.weekends or is_weekday(day)
 
 
-def _read_periods(name: str, periods: Any) -> tuple[tuple[int, int], ...]:
-    if not isinstance(periods, tuple) or not all(_is_period(period) for period in periods):
+def _read_periods(name: str, periods: object) -> tuple[tuple[int, int], ...]:
+    read = (
+        [_read_period(period) for period in cast("tuple[object, ...]", periods)]
+        if isinstance(periods, tuple)
+        else [None]
+    )
+    known = tuple(period for period in read if period is not None)
+    if len(known) < len(read):
         raise ConfigError(
             f"schedule.{name}", "must be a tuple of pairs of datetime.time without zones: (opens, closes)"
         )
-    read = tuple((_microseconds(opens), _microseconds(closes)) for opens, closes in periods)
-    edges = [edge for period in read for edge in period]
+    edges = [edge for period in known for edge in period]
     if any(earlier >= later for earlier, later in pairwise(edges)):
         raise ConfigError(f"schedule.{name}", "periods must be in order, and none may touch another")
-    return read
+    return known
 
 
-def _is_period(period: Any) -> bool:
-    return (
-        isinstance(period, tuple)
-        and len(period) == 2
-        and all(isinstance(edge, time) and edge.tzinfo is None for edge in period)
-    )
+def _read_period(period: object) -> tuple[int, int] | None:
+    match period:
+        case (time(tzinfo=None) as opens, time(tzinfo=None) as closes):
+            return _microseconds(opens), _microseconds(closes)
+        case _:
+            return None
 
 
 def _microseconds(moment: time) -> int:

@@ -22,8 +22,8 @@ def authorize(call: Call) -> Reply:
     Without a known application and an address that a browser can go to, nobody is sent anywhere (RFC 6749, 4.1.2.1).
     """
     query, codes = call.query, call.tokens.codes
-    client_id, redirect_uri = query.text("client_id"), query.text("redirect_uri")
-    if client_id != codes.application.client_id:
+    client_id, redirect_uri = codes.application.client_id, query.text("redirect_uri")
+    if query.text("client_id") != client_id:
         raise Refused(text_reply("The application is not known: client_id is missing or wrong", 400))
     if redirect_uri is None or not _is_address(redirect_uri):
         raise Refused(text_reply("redirect_uri is missing, or is not an absolute address without a fragment", 400))

@@ -74,7 +74,7 @@ class _Reader:
                 streams.append(request)
             elif isinstance(request, Signal):
                 signals.setdefault(channel, []).append(request)
-            elif isinstance(request, SocketCommand):
+            else:
                 commands.append(request)
             node.ignore("x-standing")
             node.done()
@@ -83,7 +83,7 @@ class _Reader:
         _check_opcodes([*commands, *(item for name, items in found.items() if name != _STREAMS for item in items)])
         return Sockets(tuple(streams), found, tuple(commands))
 
-    def _request(self, name: str, node: Node) -> SocketRequest:
+    def _request(self, name: str, node: Node) -> Stream | Signal | SocketCommand:
         """Read one operation that sends, by what its payload looks like."""
         if _NAME.fullmatch(name) is None:
             raise node.fail("the name of an operation is facade.method")

@@ -34,8 +34,9 @@ venv: $(DEV)  ## Create .venv with everything that development needs.
 demo: $(DEMO)  ## The main job against the embedded sandbox: no account, no network.
 	@$(RUN) -m examples.demo
 
-test: $(DEV)  ## All tests, with coverage.
-	@$(RUN) -m pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=95
+test: $(DEV)  ## All tests; coverage of all but those with very many steps.
+	@$(RUN) -m pytest -n auto -m "not heavy" --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(RUN) -m pytest -n auto -m heavy -q
 
 unit: $(DEV)  ## The unit tests only.
 	@$(RUN) -m pytest -n auto tests/unit -q

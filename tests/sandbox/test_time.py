@@ -24,6 +24,8 @@ from tests.sandbox.golden import HASHES, MARKETS, SEEDS, live
 from tests.sandbox.sockets.client import talking
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.heavy
+
 HOUR = timedelta(hours=1)
 OPENING_US = to_us(OPENING)
 _MANY = 200

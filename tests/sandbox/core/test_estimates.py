@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.core.exchange import Exchange
 from alor_async.sandbox.core.portfolios import PortfolioSpec
 from tests.sandbox.core.support import HandClock
+
+pytestmark = pytest.mark.heavy
 
 PORTFOLIOS = (
     PortfolioSpec(portfolio="PLAIN", cash=Decimal("81234.56"), holdings={"SBER": 7, "GAZP": -3}),

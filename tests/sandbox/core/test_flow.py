@@ -18,6 +18,8 @@ from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.presets import PRESETS, MarketChoice, MarketPreset
 from tests.sandbox.core.support import WEDNESDAY_NOON, Side, limit, market, place
 
+pytestmark = pytest.mark.heavy
+
 NOON = int(WEDNESDAY_NOON.timestamp())
 FAR_FUTURE = 32_536_799_999
 LIVELY = ["calm", "trend", "mean_revert", "gap", "illiquid", "flash_crash"]

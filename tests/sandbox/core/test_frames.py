@@ -15,6 +15,8 @@ from alor_async.sandbox.core.exchange import Exchange
 from alor_async.sandbox.core.history import TRADES_KEPT_DAYS, Bar
 from tests.sandbox.core.support import WEDNESDAY_NOON
 
+pytestmark = pytest.mark.heavy
+
 NOW = to_us(WEDNESDAY_NOON) // 1_000_000
 DAY = 86_400
 LIVED_MINUTES = 50

@@ -6,6 +6,8 @@ import pytest
 
 from tests.sandbox.core.golden import SCRIPTS, run
 
+pytestmark = pytest.mark.heavy
+
 # When a change of the engine is meant to change these, print them anew: python -m tests.sandbox.core.golden
 DIGESTS = {
     "stocks": "bb9fea7093611e591c382549704a7627a5caadd3e583326ce9d1545533a00b87",

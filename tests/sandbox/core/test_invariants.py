@@ -41,6 +41,8 @@ from tests.sandbox.core.support import (
     stop,
 )
 
+pytestmark = pytest.mark.heavy
+
 BUY, SELL = Side.BUY, Side.SELL
 LEAST_COMMANDS = 2_000
 LENGTH, EXAMPLES = 60, 50

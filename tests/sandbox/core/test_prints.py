@@ -14,6 +14,8 @@ from alor_async.sandbox.core.terms import Terms
 from alor_async.sandbox.core.tops import DELAY_US, Tops
 from tests.sandbox.core.support import WEDNESDAY_NOON
 
+pytestmark = pytest.mark.heavy
+
 START = 1_773_826_217
 
 

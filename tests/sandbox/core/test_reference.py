@@ -20,6 +20,8 @@ from alor_async.sandbox.core.exchange import Exchange
 from tests.sandbox.core.reference import Plain, PlainStop, Reference
 from tests.sandbox.core.support import FUTURES, QUIET, STOCKS, UNITED, WEDNESDAY_NOON, HandClock, limit, market, stop
 
+pytestmark = pytest.mark.heavy
+
 LEAST_COMMANDS = 10_000
 LENGTH, EXAMPLES = 100, 120
 FOK, GTC, CLOSE = TimeInForce.FILL_OR_KILL, TimeInForce.GOOD_TILL_CANCELLED, TimeInForce.AT_THE_CLOSE

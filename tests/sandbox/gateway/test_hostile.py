@@ -24,6 +24,8 @@ from tests.conformance.documents import OAUTH_PATHS, operations
 from tests.sandbox.gateway.client import Answer, Caller
 from tests.sandbox.gateway.test_wire import Line
 
+pytestmark = pytest.mark.heavy
+
 ROOT = Path(__file__).parents[3]
 DOCUMENT = closed_document(load_document(ROOT), FORMATS[0])
 OPERATIONS = [

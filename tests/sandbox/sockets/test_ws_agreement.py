@@ -15,6 +15,8 @@ from tests.sandbox.gateway.client import Caller
 from tests.sandbox.sockets.client import Talker
 from tests.sandbox.sockets.facts import EXISTING
 
+pytestmark = pytest.mark.heavy
+
 STEPS = 60
 KEYED = {
     "OrdersGetAndSubscribeV2": ("orders", "id"),

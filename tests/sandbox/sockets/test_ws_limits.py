@@ -152,8 +152,12 @@ class TestUnread:
     @staticmethod
     def _trade(sandbox: Sandbox, count: int) -> None:
         with sandbox._lock:
+            market = sandbox.market["SBER"]
+            ask = market.quote.ask
+            assert ask is not None
+            market.add("sell", price=ask, lots=count)
             for _ in range(count):
-                sandbox.market["SBER"].trade(price=300, lots=1)
+                market.take("buy", lots=1)
 
     async def test_a_slow_reader_is_not_cut_when_time_outruns_him(self, sandbox: Sandbox) -> None:
         """Eight thousand trades in one moment: nobody reads them as they come, and whoever reads at all gets them all."""

@@ -5,6 +5,8 @@ RUN    := $(VENV)/bin/python
 DEMO   := $(VENV)/.demo-ready
 DEV    := $(VENV)/.dev-ready
 TOOL   := $(VENV)/conformance
+# Tests wait for sockets as often as for the processor: one more than there are cores keeps all of them busy.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test unit conformance interop check format generate bench docs clean
@@ -35,11 +37,11 @@ demo: $(DEMO)  ## The main job against the embedded sandbox: no account, no netw
 	@$(RUN) -m examples.demo
 
 test: $(DEV)  ## All tests; coverage of all but those with very many steps.
-	@$(RUN) -m pytest -n auto -m "not heavy" --cov --cov-report=term:skip-covered --cov-fail-under=95
-	@$(RUN) -m pytest -n auto -m heavy -q
+	@$(RUN) -m pytest -n $(WORKERS) -m "not heavy" --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(RUN) -m pytest -n $(WORKERS) -m heavy -q
 
 unit: $(DEV)  ## The unit tests only.
-	@$(RUN) -m pytest -n auto tests/unit -q
+	@$(RUN) -m pytest -n $(WORKERS) tests/unit -q
 
 conformance: $(DEV) $(TOOL)/.ready  ## Judge from outside: AsyncAPI's own schema our document, schemathesis the running sandbox.
 	@$(RUN) -m tests.conformance.asyncapi

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-HEAVY = (HERE / "faults", HERE / "plugin", HERE / "sandbox" / "test_scenarios.py")
+SOCKETS = HERE / "sandbox" / "sockets"
+HEAVY = (
+    *(HERE / folder for folder in ("cli", "conformance", "faults", "plugin")),
+    *(
+        SOCKETS / f"test_{name}.py"
+        for name in ("socket_faults", "ws_limits", "ws_market", "ws_portfolio", "ws_witness")
+    ),
+    HERE / "sandbox" / "test_scenarios.py",
+)
 """Tests of very many requests, or in processes of their own, which coverage would not see."""
 
 

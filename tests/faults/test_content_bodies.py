@@ -274,9 +274,9 @@ BOTTOMLESS = {"lists-open": b"[" * 200_000, "objects-open": b'{"a":' * 200_000}
 @EACH_READ
 async def test_f032_depth_is_our_error(desk: Desk, call: Call) -> None:
     for body in (*DEEP.values(), *BOTTOMLESS.values()):
-        started = time.perf_counter()
+        started = time.thread_time()
         await desk.failure(DecodeError, call, body)
-        assert time.perf_counter() - started < 2
+        assert time.thread_time() - started < 2
 
 
 async def test_f032_depth_in_an_unknown_or_a_known_key_is_our_error(desk: Desk) -> None:

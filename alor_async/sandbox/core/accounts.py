@@ -123,11 +123,10 @@ class Promised:
 class Exposure:
     """What the working orders of an account may still buy and sell of one instrument."""
 
-    __slots__ = ("bought", "sold", "terms")
+    __slots__ = ("bought", "sold")
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self) -> None:
         """Start with no orders."""
-        self.terms = terms
         self.bought = Promised()
         self.sold = Promised()
 
@@ -144,7 +143,8 @@ class Account:
         unsettled_cash: Money of this session's trades that settles tomorrow.
         fees: Commission of this session.
         interim: Variation margin that became cash in the middle of this session.
-        exposures: What working orders may still trade, by symbol.
+        holdings: What it has, or had in this session; symbols would not do, for two exchanges may share one.
+        exposures: What working orders may still trade.
         fills: Own trades of this session; `past_trades` are those of earlier ones.
     """
 
@@ -154,8 +154,8 @@ class Account:
     unsettled_cash: int = 0
     fees: int = 0
     interim: int = 0
-    holdings: dict[str, Holding] = field(default_factory=dict[str, Holding])
-    exposures: dict[str, Exposure] = field(default_factory=dict[str, Exposure])
+    holdings: dict[Terms, Holding] = field(default_factory=dict[Terms, Holding])
+    exposures: dict[Terms, Exposure] = field(default_factory=dict[Terms, Exposure])
     fills: list[Fill] = field(default_factory=list["Fill"])
     past_trades: list[OwnTrade] = field(default_factory=list[OwnTrade])
 
@@ -166,21 +166,21 @@ class Account:
 
     def promise(self, terms: Terms, side: Side, ticks: int, units: int) -> None:
         """Count what a working order may still trade; `units` are negative for what it no longer may."""
-        exposure = self.exposures.get(terms.spec.symbol)
+        exposure = self.exposures.get(terms)
         if exposure is None:
-            exposure = self.exposures[terms.spec.symbol] = Exposure(terms)
+            exposure = self.exposures[terms] = Exposure()
         exposure.of(side).change(ticks, units)
 
     def holding(self, terms: Terms) -> Holding:
         """The holding of an instrument, an empty one when there was none."""
-        found = self.holdings.get(terms.spec.symbol)
+        found = self.holdings.get(terms)
         if found is None:
-            found = self.holdings[terms.spec.symbol] = Holding(terms)
+            found = self.holdings[terms] = Holding(terms)
         return found
 
     def units(self, terms: Terms) -> int:
         """Units held of an instrument."""
-        found = self.holdings.get(terms.spec.symbol)
+        found = self.holdings.get(terms)
         return found.units if found is not None else 0
 
     def trade(self, terms: Terms, side: Side, ticks: int, units: int) -> None:
@@ -229,20 +229,20 @@ class Ledger:
         account.fees += micros
         self.house += micros
 
-    def pay_variation(self, prices: dict[str, int]) -> None:
+    def pay_variation(self, prices: dict[Terms, int]) -> None:
         """Turn variation margin into cash in the middle of a session.
 
         Args:
             prices: The last price of every instrument held, in ticks.
         """
         for account in (*self, self.crowd):
-            for symbol, holding in account.holdings.items():
-                gain = holding.gain(prices[symbol])
+            for terms, holding in account.holdings.items():
+                gain = holding.gain(prices[terms])
                 account.cash += gain
                 account.interim += gain
                 holding.variation -= gain
 
-    def clear(self, prices: dict[str, int]) -> None:
+    def clear(self, prices: dict[Terms, int]) -> None:
         """Close the session: settle what was pending, turn variation margin into cash, start counting anew.
 
         Args:
@@ -250,8 +250,8 @@ class Ledger:
         """
         for account in (*self, self.crowd):
             account.unsettled_cash = 0
-            for symbol, holding in account.holdings.items():
-                gain = holding.gain(prices[symbol])
+            for terms, holding in account.holdings.items():
+                gain = holding.gain(prices[terms])
                 account.cash += gain
                 holding.variation -= gain
                 holding.open_units = holding.units
@@ -268,9 +268,9 @@ class Ledger:
         cash = sum(account.cash for account in everybody) + self.house
         if cash != self._deposited:
             wrong.append(f"cash: {cash} micros in all accounts, {self._deposited} deposited")
-        for symbol in sorted({symbol for account in everybody for symbol in account.holdings}):
-            holdings = [account.holdings[symbol] for account in everybody if symbol in account.holdings]
-            units, variation = _total(holdings)
+        for terms in dict.fromkeys(terms for account in everybody for terms in account.holdings):
+            symbol = terms.spec.broker_symbol
+            units, variation = _total(account.holdings[terms] for account in everybody if terms in account.holdings)
             if units:
                 wrong.append(f"{symbol}: {units} units too many in all accounts")
             if variation:

@@ -11,6 +11,7 @@ from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.enums import OrderStatus, Side
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.orders import LiveOrder
+from alor_async.sandbox.core.terms import Terms
 
 NEWEST_TRADES = 10_000
 
@@ -51,19 +52,19 @@ def _traded_lots(ledger: Ledger) -> Counter[int]:
 
 def _check_promises(account: Account, working: list[LiveOrder]) -> list[str]:
     """What an account's working orders promise, in units and in money, is what they have open."""
-    units, money = Counter[tuple[str, Side]](), Counter[tuple[str, Side]]()
+    units, money = Counter[tuple[Terms, Side]](), Counter[tuple[Terms, Side]]()
     for order in working:
-        key = order.terms.spec.symbol, order.side
+        key = order.terms, order.side
         units[key] += order.open_units
         money[key] += order.terms.full_value(order.ticks, order.open_units)
     wrong: list[str] = []
-    for symbol, exposure in account.exposures.items():
+    for terms, exposure in account.exposures.items():
         for side in Side:
-            promised, key = exposure.of(side), (symbol, side)
-            if (promised.units, promised.value(exposure.terms)) != (units[key], money[key]):
+            promised, key = exposure.of(side), (terms, side)
+            if (promised.units, promised.value(terms)) != (units[key], money[key]):
                 wrong.append(
-                    f"{account.info.portfolio}: {promised.units} units of {symbol} are promised to {side.value}, "
-                    f"{units[key]} open; {promised.value(exposure.terms)} micros, {money[key]} open"
+                    f"{account.info.portfolio}: {promised.units} units of {terms.spec.broker_symbol} are promised to {side.value}, "
+                    f"{units[key]} open; {promised.value(terms)} micros, {money[key]} open"
                 )
     return wrong
 

@@ -18,7 +18,7 @@ from alor_async.sandbox.core.terms import Terms
 
 MAX_LOTS = 2**31 - 1
 
-Working: TypeAlias = Mapping[str, Exposure]
+Working: TypeAlias = Mapping[Terms, Exposure]
 NO_ORDERS: Working = {}
 
 
@@ -100,8 +100,8 @@ class Risk:
         client = account.info.client_type
         liquid = value = account.cash
         variation = margin = blocked = 0
-        for symbol, holding in account.holdings.items():
-            terms, held = holding.terms, holding.units
+        for terms, holding in account.holdings.items():
+            held = holding.units
             last = self._last(terms)
             if terms.is_derivative:
                 variation += holding.gain(last)
@@ -110,12 +110,12 @@ class Risk:
                 value += worth
                 liquid += worth if terms.spec.is_marginal and worth > 0 else 0
             demand = _demand(client, terms, last, held) if held else 0
-            exposure = working.get(symbol)
+            exposure = working.get(terms)
             margin += demand
             blocked += demand if exposure is None else _demand(client, terms, last, held, exposure, leaving=leaving)
-        for symbol, exposure in working.items():
-            if symbol not in account.holdings:
-                blocked += _demand(client, exposure.terms, self._last(exposure.terms), 0, exposure, leaving=leaving)
+        for terms, exposure in working.items():
+            if terms not in account.holdings:
+                blocked += _demand(client, terms, self._last(terms), 0, exposure, leaving=leaving)
         if account.info.market is not Market.DERIVATIVES:
             value += variation
             liquid += variation
@@ -124,13 +124,12 @@ class Risk:
     def buying_power(self, account: Account, working: Working, *, leaving: Counted | None = None) -> int:
         """Money that is free without borrowing: neither promised to purchases nor collateral of derivatives."""
         free = account.cash
-        for exposure in working.values():
-            if not exposure.terms.is_derivative:
-                free -= exposure.bought.value(exposure.terms) + exposure.bought.fees(exposure.terms)
+        for terms, exposure in working.items():
+            if not terms.is_derivative:
+                free -= exposure.bought.value(terms) + exposure.bought.fees(terms)
         if leaving is not None and leaving.side is Side.BUY and not leaving.terms.is_derivative:
             free += _cost(leaving.terms, leaving.ticks, leaving.open_units)
-        involved = {holding.terms for holding in account.holdings.values()}
-        involved |= {exposure.terms for exposure in working.values()}
+        involved = account.holdings.keys() | working.keys()
         return free - sum(
             self._demand_of(account, terms, working, leaving=leaving) for terms in involved if terms.is_derivative
         )
@@ -145,7 +144,7 @@ class Risk:
         coming: Intended | None = None,
     ) -> int:
         """What one instrument of an account demands."""
-        exposure = working.get(terms.spec.symbol)
+        exposure = working.get(terms)
         client, held = account.info.client_type, account.units(terms)
         return _demand(client, terms, self._last(terms), held, exposure, leaving=leaving, coming=coming)
 
@@ -260,7 +259,7 @@ def _demand(
 
 def _promised(working: Working, terms: Terms, side: Side) -> int:
     """The open units of the working orders to one side of an instrument."""
-    exposure = working.get(terms.spec.symbol)
+    exposure = working.get(terms)
     return 0 if exposure is None else exposure.of(side).units
 
 

@@ -142,14 +142,10 @@ class Sessions:
         self._tell_accounts()
         self._await_session()
 
-    def _last_prices(self) -> dict[str, int]:
+    def _last_prices(self) -> dict[Terms, int]:
         """The last price of everything that anybody holds; ticks."""
-        held = {
-            holding.terms.spec.symbol: holding.terms
-            for account in (*self._ledger, self._ledger.crowd)
-            for holding in account.holdings.values()
-        }
-        return {symbol: self._directory.market(terms).last().ticks for symbol, terms in held.items()}
+        held = dict.fromkeys(terms for account in (*self._ledger, self._ledger.crowd) for terms in account.holdings)
+        return {terms: self._directory.market(terms).last().ticks for terms in held}
 
     def _tell_accounts(self) -> None:
         if self._feed.listener is not None:
@@ -172,7 +168,7 @@ class Sessions:
                     self._stops.cancel(stop)
         last = self._directory.market(terms).last().ticks
         for account in (*self._ledger, self._ledger.crowd):
-            holding = account.holdings.get(terms.spec.symbol)
+            holding = account.holdings.get(terms)
             if holding is not None and holding.units:
                 holding.change(last, -holding.units)
         self._expired.add(terms)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,14 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alor_async.sandbox.core.accounts import Account, Ledger
-from alor_async.sandbox.core.commands import CancelOrder, EstimateOrder, Rejected
+from alor_async.sandbox.core.catalogue import default_instruments
+from alor_async.sandbox.core.commands import Accepted, CancelOrder, EstimateOrder, PlaceOrder, Rejected
 from alor_async.sandbox.core.demo import CROWD
 from alor_async.sandbox.core.entities import Position
 from alor_async.sandbox.core.enums import Market, RiskStatus, Side
 from alor_async.sandbox.core.exchange import Exchange, InvalidQuery, UnknownInstrument, UnknownPortfolio
 from alor_async.sandbox.core.risk import NO_ORDERS
 from alor_async.sandbox.core.terms import Terms, ratio, round_to_kopeck, to_micros, to_money
-from tests.sandbox.core.support import CURRENCIES, FUTURES, STOCKS, UNITED, HandClock, limit, market, place
+from tests.sandbox.core.support import (
+    CURRENCIES,
+    FUTURES,
+    STOCKS,
+    UNITED,
+    WEDNESDAY_NOON,
+    HandClock,
+    limit,
+    market,
+    place,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -293,19 +305,20 @@ def test_the_history_of_own_trades_is_filtered_and_ordered(exchange: Exchange) -
 
 def test_the_ledger_sees_what_is_not_conserved(exchange: Exchange) -> None:
     account = exchange._broker.account(STOCKS)
+    held = {terms.spec.symbol: holding for terms, holding in account.holdings.items()}
     account.cash += 1
-    account.holdings["SBER"].units += 10
-    account.holdings["GAZP"].variation += 5
-    account.holdings["LKOH"].units = 0
+    held["SBER"].units += 10
+    held["GAZP"].variation += 5
+    held["LKOH"].units = 0
     wrong = "\n".join(exchange.check())
     assert "cash:" in wrong
     assert "SBER: 10 units too many" in wrong
     assert "GAZP: 5 micros" in wrong
     assert "LKOH costs" in wrong
     account.cash -= 1
-    account.holdings["SBER"].units -= 10
-    account.holdings["GAZP"].variation -= 5
-    account.holdings["LKOH"].units = 12
+    held["SBER"].units -= 10
+    held["GAZP"].variation -= 5
+    held["LKOH"].units = 12
 
 
 def test_an_empty_ledger_is_healthy() -> None:
@@ -381,7 +394,7 @@ def test_what_orders_block_is_what_a_walk_over_them_says(
         elif working:
             number = str(working[lots % len(working)].number)
             exchange.cancel_order(CancelOrder(portfolio=UNITED, order_id=number))
-        involved = {holding.terms.spec.symbol for holding in account.holdings.values()} | set(account.exposures)
+        involved = {terms.spec.symbol for terms in account.holdings.keys() | account.exposures.keys()}
         blocked = risk.figures(account, account.exposures).blocked
         assert blocked == sum(walk(exchange, UNITED, symbol) for symbol in involved)
         assert risk.figures(account, NO_ORDERS).blocked == risk.figures(account, account.exposures).margin
@@ -391,4 +404,19 @@ def test_what_orders_block_is_what_a_walk_over_them_says(
             exchange._broker.matching.cancel(leaving)
             assert without == risk.figures(account, account.exposures).blocked
     exchange._broker.react()
+    assert exchange.check() == []
+
+
+def test_two_exchanges_may_trade_the_same_symbol() -> None:
+    at_home = next(spec for spec in default_instruments(WEDNESDAY_NOON.date()) if spec.symbol == "SBER")
+    abroad = replace(at_home, exchange="SPBX", board="SPBX", boards=(), lot_size=1)
+    exchange = Exchange(clock=HandClock(), seed=42, instruments=[abroad])
+    quote = exchange.get_quote("SPBX", "SBER")
+    assert quote.bid is not None
+    for price in (None, quote.bid):
+        command = PlaceOrder(portfolio=STOCKS, exchange="SPBX", symbol="SBER", side=BUY, lots=7, price=price)
+        assert isinstance(exchange.place_order(command), Accepted)
+    held = {position.broker_symbol: position for position in exchange.list_positions(STOCKS)}
+    assert (held["MOEX:SBER"].units, held["MOEX:SBER"].lot_size) == (500, 10)
+    assert (held["SPBX:SBER"].units, held["SPBX:SBER"].lot_size) == (7, 1)
     assert exchange.check() == []

@@ -235,7 +235,7 @@ def test_the_invariants_can_fail(exchange: Exchange) -> None:
     assert "4 of 3 lots are filled" in wrong()
     assert "4 lots filled but 0 traded" in wrong()
     assert "is not the one that is working" in wrong()
-    assert "30 units of SBER are promised to buy, -10 open" in wrong()
+    assert "30 units of MOEX:SBER are promised to buy, -10 open" in wrong()
     order.filled = 0
     order.status = OrderStatus.FILLED
     assert "filled with 0 of 3 lots" in wrong()
@@ -262,7 +262,7 @@ def test_the_invariants_can_fail(exchange: Exchange) -> None:
     exchange._ledger.crowd.cash += 1
     assert "cash: " in wrong()
     exchange._ledger.crowd.cash -= 1
-    holding = exchange._broker.account(STOCKS).holdings["SBER"]
+    holding = exchange._broker.account(STOCKS).holdings[quiet.terms]
     holding.units += 1
     assert "SBER: 1 units too many in all accounts" in wrong()
     holding.units -= 1

@@ -147,7 +147,7 @@ class PositionsTopic(PortfolioTopic[Position]):
     def __init__(self, postman: Postman, format: Format, account: Account) -> None:
         super().__init__(postman, ("positions", account, format), format, account)
         self._urgency = _Urgency(postman)
-        self._shown = {position.symbol: position for position in self.current()}
+        self._shown = {position.broker_symbol: position for position in self.current()}
 
     def current(self) -> tuple[Position, ...]:
         """Holdings, those closed today included, and money."""
@@ -164,9 +164,9 @@ class PositionsTopic(PortfolioTopic[Position]):
     def settle(self) -> None:
         """Post those that are not what they were."""
         if self._urgency.admits(self):
-            now = {position.symbol: position for position in self.current()}
-            for symbol, position in now.items():
-                if self._shown.get(symbol) != position:
+            now = {position.broker_symbol: position for position in self.current()}
+            for name, position in now.items():
+                if self._shown.get(name) != position:
                     self.post(position)
             self._shown = now
 

@@ -245,14 +245,16 @@ class Broker:
     def react(self) -> None:
         """Let stops see the trades and groups see what has ended, until nothing more comes of it."""
         while True:
-            if self.matching.prints:
+            if self.stops.ended:
+                self.groups.see_end(self.stops.ended.popleft())
+            elif self.stops.met:
+                self.stops.fire(self.stops.met.popleft())
+            elif self.matching.prints:
                 self.stops.see(*self.matching.prints.popleft())
             elif self.matching.touched:
                 self.groups.see_fill(self.matching.touched.popleft())
             elif self.matching.ended:
                 self.groups.see_end(self.matching.ended.popleft())
-            elif self.stops.ended:
-                self.groups.see_end(self.stops.ended.popleft())
             else:
                 return
 

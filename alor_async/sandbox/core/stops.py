@@ -29,7 +29,10 @@ class Stops:
     A condition is looked at when a trade happens on its market: a stop whose condition already holds when it is placed
     or activated waits for the next trade, unless the assumption `stop_already_met` has it look at the last one.
 
+    Stops that one trade meets fire one by one: whoever reacts to the end of the first may cancel the next.
+
     Attributes:
+        met: Stops that are to fire, in this order.
         ended: Stops that have ended and that nobody has reacted to yet.
     """
 
@@ -43,6 +46,7 @@ class Stops:
         self._stops: dict[int, LiveStop] = {}
         self._waiting: dict[InstrumentMarket, dict[int, LiveStop]] = {}
         self._number = FIRST_STOP
+        self.met: deque[LiveStop] = deque()
         self.ended: deque[LiveStop] = deque()
 
     # -- looking
@@ -145,15 +149,15 @@ class Stops:
         """Look at the conditions of a market after a trade; while trading is stopped they wait."""
         if not market.is_trading:
             return
-        for stop in list(self._waiting.get(market, {}).values()):
-            if stop.is_active and stop.is_working:
+        for stop in self._waiting.get(market, {}).values():
+            if stop.is_active:
                 self._see(stop, trade)
 
     def _see(self, stop: LiveStop, trade: Print) -> None:
         if not stop.is_met_by(trade.ticks):
             stop.armed_us = None
         elif not stop.protecting_seconds:
-            self._trigger(stop)
+            self.met.append(stop)
         elif stop.armed_us is None:
             armed_us = stop.armed_us = trade.time_us
             self._timeline.at(armed_us + stop.protecting_seconds * SECOND, lambda: self._protected(stop, armed_us))
@@ -162,12 +166,14 @@ class Stops:
         """The protection time is over: fire if the condition has held since it was armed, and trading has not stopped."""
         if stop.is_working and stop.armed_us == armed_us:
             if stop.ticket.market.is_trading:
-                self._trigger(stop)
+                self.met.append(stop)
             else:
                 stop.armed_us = None
 
-    def _trigger(self, stop: LiveStop) -> None:
-        """Turn a stop into an exchange order, which may itself be refused."""
+    def fire(self, stop: LiveStop) -> None:
+        """Turn a stop that is met and still works into an exchange order, which may itself be refused."""
+        if not stop.is_working:
+            return
         result = self._fire(stop.ticket)
         if isinstance(result, Rejected):
             stop.error = result.message

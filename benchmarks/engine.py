@@ -181,8 +181,7 @@ class Alone:
             iceberg_fixed=peak,
         )
         order = self._matching.place(ticket)
-        for unseen in (self._matching.prints, self._matching.touched, self._matching.ended):
-            unseen.clear()  # what stops and groups would look at
+        self._matching.happened.clear()  # what stops and groups would look at
         return order
 
     def cancel(self, order: LiveOrder) -> None:

@@ -243,20 +243,22 @@ class Broker:
     # -- reactions
 
     def react(self) -> None:
-        """Let stops see the trades and groups see what has ended, until nothing more comes of it."""
+        """Let stops see the trades and groups see what has ended, one by one, until nothing more comes of it.
+
+        Groups come first, so that of two linked orders never both are executed where one trade or sweep meets both.
+        """
+        happened, met, ended = self.matching.happened, self.stops.met, self.stops.ended
         while True:
-            if self.stops.ended:
-                self.groups.see_end(self.stops.ended.popleft())
-            elif self.stops.met:
-                self.stops.fire(self.stops.met.popleft())
-            elif self.matching.prints:
-                self.stops.see(*self.matching.prints.popleft())
-            elif self.matching.touched:
-                self.groups.see_fill(self.matching.touched.popleft())
-            elif self.matching.ended:
-                self.groups.see_end(self.matching.ended.popleft())
-            else:
+            if ended:
+                self.groups.see(ended.popleft())
+            elif met:
+                self.stops.fire(met.popleft())
+            elif not happened:
                 return
+            elif isinstance(event := happened.popleft(), LiveOrder):
+                self.groups.see(event)
+            else:
+                self.stops.see(*event)
 
 
 def _answer(result: LiveOrder | Rejected) -> CommandResult:

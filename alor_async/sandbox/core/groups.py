@@ -137,19 +137,18 @@ class Groups:
 
     # -- reactions
 
-    def see_end(self, ended: Member) -> None:
-        """React to the end of an order."""
+    def see(self, member: Member) -> None:
+        """React to the end of an order, or to its first fill where that counts as an execution."""
         for group in list(self._groups.values()):
-            if group.view.status is GroupStatus.ACTIVE and ended in group.members:
-                self._react(group, ended)
+            if group.view.status is GroupStatus.ACTIVE and member in group.members:
+                self._react(group, member)
 
-    def see_fill(self, order: LiveOrder) -> None:
-        """React to a partial fill, where that counts as an execution."""
-        if self._counts_first_fill and order.is_working:
-            self.see_end(order)
+    def _is_executed(self, member: Member) -> bool:
+        begun = self._counts_first_fill and isinstance(member, LiveOrder) and member.filled > 0
+        return begun or member.status is OrderStatus.FILLED
 
     def _react(self, group: _Group, ended: Member) -> None:
-        executed = ended.status is OrderStatus.FILLED or ended.is_working
+        executed = self._is_executed(ended)
         policy = group.view.policy
         if policy is ExecutionPolicy.TRIGGER_BRACKET_ORDERS and isinstance(ended, LiveOrder):
             stops = [member for member in group.members if isinstance(member, LiveStop) and member.is_working]

@@ -1,8 +1,8 @@
 """The life of an order: accepted, filled in parts or whole, cancelled, rejected, expired.
 
 Matching itself is the book's; here its trades become fills, money, own trades, market trades and journal entries. What
-others must react to (stops, groups) is queued in `prints` and `ended` and looked at when the command is done, so that
-one order's matching is never interrupted by another's.
+others must react to (stops, groups) is queued in `happened` and looked at when the command is done, so that one order's
+matching is never interrupted by another's.
 """
 
 from __future__ import annotations
@@ -39,9 +39,8 @@ class Matching:
     """Every exchange order of the clients, and the books they meet in.
 
     Attributes:
-        prints: Market trades that nobody has reacted to yet.
-        touched: Orders that were filled in part and that nobody has reacted to yet, where a first fill counts.
-        ended: Orders that have ended and that nobody has reacted to yet.
+        happened: What nobody has reacted to yet, in the order in which it happened: market trades, orders that have
+            ended and, where a first fill counts, orders that were filled in part.
     """
 
     def __init__(
@@ -68,9 +67,7 @@ class Matching:
         self._working_of: dict[Account, dict[int, LiveOrder]] = {}
         self._numbers = {False: FIRST_ORDER, True: FIRST_DERIVATIVE_ORDER}
         self._trade_id = first_trade_id(timeline.opened_us // SECOND) + ID_STRIDE
-        self.prints: deque[tuple[InstrumentMarket, Print]] = deque()
-        self.touched: deque[LiveOrder] = deque()
-        self.ended: deque[LiveOrder] = deque()
+        self.happened: deque[tuple[InstrumentMarket, Print] | LiveOrder] = deque()
         self.rejection: str | None = None
         """Why the next order is rejected once it has been accepted."""
 
@@ -220,7 +217,7 @@ class Matching:
         self._journal.record(
             order.updated_us, _ENDED[status], order_id=str(order.number), filled=order.filled, **details
         )
-        self.ended.append(order)
+        self.happened.append(order)
         self._tell(order)
 
     def forget_ended(self) -> None:
@@ -286,7 +283,7 @@ class Matching:
         self._trade_id += 1
         trade = Print(self._trade_id, self._timeline.now_us, ticks, lots, side.sign)
         market.record(trade)
-        self.prints.append((market, trade))
+        self.happened.append((market, trade))
         if of_client:
             self._journal.record(
                 trade.time_us,
@@ -328,7 +325,7 @@ class Matching:
             return
         self._tell(order)
         if self._assumptions.group_execution == "first_fill":
-            self.touched.append(order)
+            self.happened.append(order)
 
 
 def _visible_parts(ticket: Ticket, number: int, seed: int) -> Iterator[int] | None:

@@ -259,7 +259,7 @@ def test_the_crowd_alone_leaves_no_trace_but_in_the_digest_and_on_the_tape() -> 
         assert len(exchange.journal) == entries
         assert (crowd.cash, {symbol: holding.units for symbol, holding in crowd.holdings.items()}) == (money, held)
         assert len(board.live) == 500
-        assert not matching.prints
+        assert not matching.happened
         assert exchange.check() == []
         digests.add(exchange.journal.digest())
     assert len(digests) == 2

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from alor_async.sandbox.core.assumptions import Assumptions
 from alor_async.sandbox.core.clock import to_us
 from alor_async.sandbox.core.commands import (
     Accepted,
@@ -361,3 +362,52 @@ def test_groups_are_changed_and_forgotten(exchange: Exchange, pair: tuple[str, s
     assert exchange.delete_group(DeleteGroup(login, group_id))
     assert exchange.list_groups(login) == ()
     assert stop_of(exchange, conditional).status is OrderStatus.WORKING
+
+
+@pytest.mark.parametrize("policy", [ExecutionPolicy.ON_EXECUTE_OR_CANCEL, ExecutionPolicy.IGNORE_CANCEL])
+def test_of_two_linked_stops_that_one_trade_meets_the_first_fires(
+    exchange: Exchange, last: Decimal, policy: ExecutionPolicy
+) -> None:
+    near, far = (
+        place_stop(exchange, stop(SELL, 5, Condition.LESS_OR_EQUAL, last - Decimal(away))) for away in ("0.50", "0.60")
+    )
+    group(exchange, policy, member(near, OrderType.STOP), member(far, OrderType.STOP))
+    move(exchange, last - 1)
+    assert [stop_of(exchange, number).status for number in (near, far)] == [OrderStatus.FILLED, OrderStatus.CANCELED]
+
+
+def test_a_sweep_that_fills_one_of_two_linked_orders_does_not_fire_the_other(exchange: Exchange, last: Decimal) -> None:
+    dip = place(exchange, limit(BUY, 5, last - Decimal("0.50"), board=None))
+    breakdown = place_stop(exchange, stop(SELL, 5, Condition.LESS_OR_EQUAL, last - Decimal("0.60")))
+    group(exchange, ExecutionPolicy.ON_EXECUTE_OR_CANCEL, member(dip), member(breakdown, OrderType.STOP))
+    move(exchange, last - 1)
+    filled = exchange.get_order(STOCKS, dip)
+    assert filled is not None
+    assert filled.status is OrderStatus.FILLED
+    assert stop_of(exchange, breakdown).status is OrderStatus.CANCELED
+
+
+def test_a_woken_stop_sees_the_trades_after_its_entry_and_none_before(exchange: Exchange, last: Decimal) -> None:
+    board = exchange.find_market("MOEX", "SBER")
+    tick = Decimal("0.01")
+    exchange.crowd.set_book(board, [(last - away * tick, 1) for away in (1, 9, 12)], [])
+    entry = place(exchange, limit(BUY, 1, last - 5 * tick, board=None))
+    gain = place_stop(exchange, stop(SELL, 1, Condition.MORE_OR_EQUAL, last - 2 * tick, activate=False))
+    loss = place_stop(exchange, stop(SELL, 1, Condition.LESS_OR_EQUAL, last - 8 * tick, activate=False))
+    stops = (member(gain, OrderType.STOP), member(loss, OrderType.STOP))
+    group(exchange, ExecutionPolicy.TRIGGER_BRACKET_ORDERS, member(entry), *stops)
+    exchange.crowd.take(board, SELL, 3)
+    assert (stop_of(exchange, gain).status, stop_of(exchange, gain).is_active) == (OrderStatus.CANCELED, True)
+    assert (stop_of(exchange, loss).status, stop_of(exchange, loss).filled_lots) == (OrderStatus.FILLED, 1)
+
+
+def test_what_began_to_be_executed_keeps_its_stops_when_the_rest_of_it_is_cancelled() -> None:
+    exchange = Exchange(clock=HandClock(), seed=42, assumptions=Assumptions(group_execution="first_fill"))
+    last = exchange.get_quote("MOEX", "SBER").last_price
+    entry = place(exchange, limit(BUY, 50, last - Decimal("0.10"), board=None))
+    loss = place_stop(exchange, stop(SELL, 5, Condition.LESS_OR_EQUAL, last - 1, activate=False))
+    group(exchange, ExecutionPolicy.TRIGGER_BRACKET_ORDERS, member(entry), member(loss, OrderType.STOP))
+    exchange.crowd_trade("MOEX", "SBER", price=last - Decimal("0.10"), lots=5)
+    exchange.cancel_order(CancelOrder(portfolio=STOCKS, order_id=entry))
+    assert (stop_of(exchange, loss).status, stop_of(exchange, loss).is_active) == (OrderStatus.WORKING, True)
+    assert exchange.check() == []

@@ -10,7 +10,6 @@ It shares no model and no transport with the client, so a mistake of one is not 
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import threading
 import time as machine
@@ -85,6 +84,7 @@ __all__ = [
 T = TypeVar("T")
 _HALF_AN_HOUR = 1800.0
 _A_DAY = 86_400.0
+_A_LOT = 1e10
 
 
 class SandboxBroken(AssertionError):
@@ -390,5 +390,5 @@ def _check_port(argument: str, value: Any) -> None:
 
 
 def _check_positive(argument: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise ConfigError(argument, f"must be a number greater than 0, got {value!r:.40}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _A_LOT:
+        raise ConfigError(argument, f"must be a number greater than 0 and at most {_A_LOT:.0e}, got {value!r:.40}")

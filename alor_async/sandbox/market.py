@@ -27,7 +27,7 @@ Levels: TypeAlias = Iterable[tuple[Price, int]]
 MarketName: TypeAlias = Literal["stocks", "derivatives", "currencies"]
 SideName: TypeAlias = Literal["buy", "sell"]
 
-_FASTEST = 1_000_000.0
+_SLOWEST, _FASTEST = 0.01, 1_000_000.0
 
 
 class MarketHandle:
@@ -184,8 +184,10 @@ class Markets:
         """
         return MarketHandle(self._exchange, self._lock, *self._names(instrument))
 
-    def _names(self, instrument: str) -> tuple[str, str]:
+    def _names(self, instrument: Any) -> tuple[str, str]:
         """The exchange and the symbol of an instrument that exists."""
+        if not isinstance(instrument, str):
+            raise InvalidArgument("instrument", f"must be text such as 'SBER' or 'MOEX:SBER', got {instrument!r:.40}")
         exchange, colon, symbol = instrument.partition(":")
         if not colon:
             exchange, symbol = "MOEX", instrument
@@ -219,18 +221,18 @@ class Markets:
 
         Args:
             tape: A file of JSON lines, or the lines themselves; `alor_async.sandbox.core.tape` describes them.
-            speed: How many seconds of the tape pass in one second of exchange time.
+            speed: How many seconds of the tape pass in one second of exchange time, from 0.01 to a million.
 
         Returns:
             When the last event happens: `await sandbox.clock.set(sandbox.market.replay("day.ndjson"))`.
 
         Raises:
-            InvalidArgument: `speed` is not greater than 0, or a line is wrong: the error tells its number, and nothing is
+            InvalidArgument: `speed` is out of its range, or a line is wrong: the error tells its number, and nothing is
                 played.
             OSError: The file cannot be read.
         """
-        if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0 < speed <= _FASTEST:
-            raise InvalidArgument("speed", f"must be a number greater than 0, at most {_FASTEST:g}, got {speed!r:.40}")
+        if isinstance(speed, bool) or not isinstance(speed, int | float) or not _SLOWEST <= speed <= _FASTEST:
+            raise InvalidArgument("speed", f"must be a number from {_SLOWEST} to {_FASTEST:g}, got {speed!r:.40}")
         lines = Path(tape).read_text("utf-8").splitlines() if isinstance(tape, str | PathLike) else tape
         with self._lock:
             ends_us = self._exchange.crowd.replay(lines, self._exchange.find_market, Decimal(str(speed)))
@@ -239,12 +241,16 @@ class Markets:
     def save(self, path: str | PathLike[str], *instruments: str) -> None:
         """Write the trades since the sandbox was made as a tape: of some instruments, or of all that were looked at.
 
+        They are those of the primary boards, for a tape knows no others.
+
         Of very many trades of one instrument the last are kept (`alor_async.sandbox.core.prints.MOST_KEPT`).
 
         Raises:
-            InvalidArgument: There is no such instrument.
+            InvalidArgument: There is no such instrument, or the path is not one.
             OSError: The file cannot be written.
         """
+        if not isinstance(path, str | PathLike):
+            raise InvalidArgument("path", f"must be a path, got {path!r:.40}")
         with self._lock:
             chosen = [self._exchange.find_market(*self._names(name)) for name in instruments]
             lines = list(write_tape(chosen or self._exchange.open_markets))
@@ -253,7 +259,7 @@ class Markets:
 
 def _market(name: Any) -> Market | None:
     markets = {"stocks": Market.STOCKS, "derivatives": Market.DERIVATIVES, "currencies": Market.CURRENCIES}
-    if name is not None and name not in markets:
+    if name is not None and (not isinstance(name, str) or name not in markets):
         raise InvalidArgument("market", f"must be one of {', '.join(markets)}, or None for all, got {name!r:.40}")
     return None if name is None else markets[name]
 

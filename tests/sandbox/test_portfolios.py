@@ -29,6 +29,8 @@ RICH = PortfolioSpec(portfolio="RICH", market="united", cash=Decimal("5000000.50
         ({"portfolio": "A", "holdings": {"SBER": 0}}, "holdings"),
         ({"portfolio": "A", "holdings": {"SBER": "1"}}, "holdings"),
         ({"portfolio": "A", "holdings": ["SBER"]}, "holdings"),
+        ({"portfolio": "A", "holdings": {"SBER": 10**30}}, "holdings"),
+        ({"portfolio": "A", "cash": Decimal("1e30")}, "cash"),
         ({"portfolio": "A", "is_foreign": 1}, "is_foreign"),
     ],
 )
@@ -42,12 +44,17 @@ def test_a_wrong_portfolio_is_refused(arguments: dict[str, Any], named: str) -> 
     [
         ({"portfolios": ()}, "portfolios"),
         ({"portfolios": ["D1"]}, "portfolios"),
+        ({"portfolios": 5}, "portfolios"),
+        ({"portfolios": [PortfolioSpec(portfolio="A", is_foreign=True)]}, "portfolios"),
         ({"portfolios": [PortfolioSpec(portfolio="A"), PortfolioSpec(portfolio="a")]}, "portfolios"),
         ({"portfolios": [PortfolioSpec(portfolio="A", holdings={"NOPE": 1})]}, "NOPE"),
         ({"portfolios": [PortfolioSpec(portfolio="A", holdings={"USD000UTSTOM": 1})]}, "holdings"),
         ({"instruments": ["SBER"]}, "instruments"),
         ({"instruments": 7}, "instruments"),
         ({"schedule": "nyse"}, "schedule"),
+        ({"token_life": 10**400}, "token_life"),
+        ({"dedupe_life": float("inf")}, "dedupe_life"),
+        ({"keepalive": float("nan")}, "keepalive"),
         ({"market": "bull"}, "market"),
         ({"assumptions": {"ping_opcode": "answered"}}, "assumptions"),
     ],
@@ -69,6 +76,13 @@ async def test_a_portfolio_of_ones_own_begins_as_it_is_told() -> None:
             assert (await call.place_limit("RICH", sandbox.market["SBER"].quote.bid or 0)).status == 200
             assert (await call.place_limit("POOR", sandbox.market["SBER"].quote.bid or 0)).status == 400
         sandbox.check()
+
+
+def test_futures_can_be_held_by_the_name_of_their_group() -> None:
+    with Sandbox(seed=1, portfolios=[PortfolioSpec(portfolio="FUT", market="derivatives", holdings={"Si": -2})]) as box:
+        held = next(row for row in box.positions("FUT") if not row.is_currency)
+        assert (held.symbol.partition("-")[0], held.units) == ("Si", -2)
+        box.check()
 
 
 async def test_a_foreign_portfolio_exists_and_no_token_holds_it() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
+from typing import Any
 
 from alor_async.sandbox.core.clock import DAY, MINUTE, SECOND
 from alor_async.sandbox.core.history import (
@@ -22,6 +23,7 @@ from alor_async.sandbox.core.prints import Prints
 
 _DAY_SECONDS = 86_400
 _MONDAY = 4  # 1970-01-05
+_FIRST_MONTH = 12  # January of the year 1: dates begin there
 _LONG_AGO = -(2**62)
 _LETTERS = {"86400": "D", "604800": "W", "2592000": "M", "31536000": "Y"}
 _SPELLING = re.compile(r"([0-9]{0,9})([DWMY]?)", re.IGNORECASE)
@@ -48,14 +50,14 @@ class Frame:
     count: int
 
     @classmethod
-    def parse(cls, text: str) -> Frame:
+    def parse(cls, text: Any) -> Frame:
         """Read a time frame as the wire spells it: `60`, `D`, `2W`.
 
         Raises:
             ValueError: It cannot be read, or seconds do not stay below a day.
         """
-        spelled = _SPELLING.fullmatch(text.strip())
-        if spelled is None or not text.strip():
+        spelled = _SPELLING.fullmatch(text.strip()) if isinstance(text, str) else None
+        if spelled is None or not spelled[0]:
             raise ValueError(f"unknown time frame {text!r}")
         letter = spelled[2].upper() or _LETTERS.get(spelled[1], "S")
         count = 1 if not spelled[1] or (not spelled[2] and letter != "S") else int(spelled[1])
@@ -88,10 +90,10 @@ class Frame:
                 return ((day - _MONDAY) // (7 * self.count) * 7 * self.count + _MONDAY) * _DAY_SECONDS
             case Unit.MONTHS:
                 moment = date_of(day)
-                months = (moment.year * 12 + moment.month - 1) // self.count * self.count
+                months = max(_FIRST_MONTH, (moment.year * 12 + moment.month - 1) // self.count * self.count)
                 return day_number(moment.replace(year=months // 12, month=months % 12 + 1, day=1)) * _DAY_SECONDS
             case Unit.YEARS:
-                year = date_of(day).year // self.count * self.count
+                year = max(1, date_of(day).year // self.count * self.count)
                 return day_number(date_of(day).replace(year=year, month=1, day=1)) * _DAY_SECONDS
 
 

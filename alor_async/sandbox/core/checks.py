@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from alor_async.sandbox.core.accounts import Account
 from alor_async.sandbox.core.assumptions import Assumptions
+from alor_async.sandbox.core.clock import to_us
 from alor_async.sandbox.core.commands import MAX_COMMENT, ErrorCode, PlaceOrder, PlaceStop, Rejected
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.enums import Market, TimeInForce
@@ -114,6 +115,9 @@ def read_trigger(command: PlaceStop, ticket: Ticket, now_us: int) -> int | Rejec
         return Rejected(
             ErrorCode.UNSUPPORTED_STOP_ORDER_TYPE, f"protectingSeconds must be in 1..{MAX_PROTECTING_SECONDS}"
         )
+    expires_at = ticket.terms.spec.expires_at
+    if ticket.terms.is_derivative and expires_at is not None and to_us(expires_at) <= now_us:
+        return Rejected(ErrorCode.EXCHANGE_TRADING_IS_STOPPED, "The contract has expired")
     if command.ends_at and command.ends_at * 1_000_000 <= now_us:
         return Rejected(ErrorCode.UNSUPPORTED_STOP_ORDER_TYPE, "stopEndUnixTime has passed")
     return trigger

@@ -14,6 +14,7 @@ from alor_async.sandbox.core.enums import Side
 from alor_async.sandbox.core.journal import Journal
 from alor_async.sandbox.core.market import InstrumentMarket
 from alor_async.sandbox.core.matching import Matching
+from alor_async.sandbox.core.risk import MAX_LOTS
 from alor_async.sandbox.core.tape import FindMarket, Replay, read_tape
 from alor_async.sandbox.core.timeline import Timeline
 
@@ -178,14 +179,12 @@ class Crowd:
         of_crowd = 0
         while lots > of_crowd and market.book.crosses(side, ticks):
             first = next(market.book.orders(side.opposite))
+            part = min(lots - of_crowd, first.visible)
             if first.number > 0:
-                lots -= self._matching.crowd_take(market, side, ticks, min(lots - of_crowd, first.visible))
-                continue
-            self._matching.crowd_cancel(market, first)
-            wanted = lots - of_crowd
-            of_crowd += min(first.remaining, wanted)
-            if first.remaining > wanted:
-                self._matching.crowd_add(market, side.opposite, ticks, first.remaining - wanted)
+                lots -= self._matching.crowd_take(market, side, ticks, part)
+            else:
+                market.book.take(side, ticks, part)
+                of_crowd += part
         if lots:
             self._matching.crowd_print(market, side, ticks, lots)
 
@@ -221,5 +220,5 @@ class Crowd:
 
 
 def _check_lots(argument: str, lots: Any) -> None:
-    if isinstance(lots, bool) or not isinstance(lots, int) or lots < 1:
-        raise InvalidArgument(argument, f"{lots!r:.40} is not a quantity: lots are whole numbers from 1 on")
+    if isinstance(lots, bool) or not isinstance(lots, int) or not 1 <= lots <= MAX_LOTS:
+        raise InvalidArgument(argument, f"{lots!r:.40} is not a quantity: lots are whole numbers from 1 to {MAX_LOTS}")

@@ -90,7 +90,7 @@ def _live_through(
     deal: Deal, account: Account, crowd: Account, directory: Directory, opened_us: int, number: int
 ) -> None:
     """Book a deal as the past it is: units and cost change hands, the money was settled long ago."""
-    terms = _terms(deal.symbol, directory)
+    terms = find_terms(deal.symbol, directory)
     market = directory.market(terms)
     day = session_day(opened_us)
     for _ in range(deal.sessions_ago):
@@ -121,5 +121,10 @@ def _live_through(
         holding.variation = -terms.value(close, holding.units) if terms.spec.is_derivative else 0
 
 
-def _terms(symbol: str, directory: Directory) -> Terms:
+def find_terms(symbol: str, directory: Directory) -> Terms:
+    """The instrument of a symbol, or the nearest future of a group.
+
+    Raises:
+        UnknownInstrument: There is none.
+    """
     return directory.nearest_future(EXCHANGE, symbol) if symbol in FUTURES else directory.find(EXCHANGE, symbol)

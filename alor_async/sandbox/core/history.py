@@ -357,4 +357,4 @@ class History:
                         return trades[-1]
             day -= 1
         opened = self._year_open(date_of(self.first_day).year)
-        return Print(0, self.first_day * DAY, opened, 1, 1)
+        return Print(0, min(self.first_day * DAY, until_us - 1), opened, 1, 1)

@@ -18,8 +18,9 @@ MOST_DIGITS = 19
 
 
 def read_number(order_id: str) -> int | None:
-    """The number of an order as a client names it, `None` when it cannot be one."""
-    return int(order_id) if len(order_id) <= MOST_DIGITS and order_id.isascii() and order_id.isdigit() else None
+    """The number of an order as a client names it, `None` when it cannot be one: each has one spelling."""
+    is_number = order_id.isascii() and order_id.isdigit() and not order_id.startswith("0")
+    return int(order_id) if is_number and len(order_id) <= MOST_DIGITS else None
 
 
 @dataclass(slots=True, kw_only=True)

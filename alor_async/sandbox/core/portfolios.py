@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
 from alor_async.errors import ConfigError
-from alor_async.sandbox.core.demo import LOGIN, Deal, DemoPortfolio
+from alor_async.sandbox.core.demo import LOGIN, Deal, DemoPortfolio, find_terms
 from alor_async.sandbox.core.directory import Directory
 from alor_async.sandbox.core.enums import ClientType, Market
 from alor_async.sandbox.core.errors import UnknownInstrument
 
 OTHER_LOGIN = "P000001"
+MOST_HELD = 10**9
+"""Lots of one instrument that a portfolio can begin with."""
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _MARKETS: Mapping[str, Market] = MappingProxyType(
     {
@@ -42,7 +45,8 @@ class PortfolioSpec:
         portfolio: Its id, such as `D1`: letters, digits, `-` and `_`, at most 32.
         market: Where it trades.
         cash: Roubles at the opening, with at most two decimals.
-        holdings: Lots held since the session before, by symbol; negative ones are sold short.
+        holdings: Lots held since the session before, by symbol; negative ones are sold short. `Si`, `RTS` and `SBRF`
+            are the nearest futures of these names.
         client_type: The risk class, which chooses the margin rates.
         is_foreign: Whether it belongs to another login: it exists, but no token holds it.
 
@@ -70,9 +74,10 @@ class PortfolioSpec:
             raise ConfigError("is_foreign", f"must be True or False, got {self.is_foreign!r:.40}")
         _check_cash(self.cash)
         for symbol, lots in _items(self.holdings):
-            if not isinstance(symbol, str) or isinstance(lots, bool) or not isinstance(lots, int) or not lots:
+            if not isinstance(symbol, str) or type(lots) is not int or not 0 < abs(lots) <= MOST_HELD:
                 raise ConfigError(
-                    "holdings", f"must map symbols to lots other than 0, got {symbol!r:.40}: {lots!r:.40}"
+                    "holdings",
+                    f"must map symbols to lots, at most {MOST_HELD} and not 0, got {symbol!r:.40}: {lots!r:.40}",
                 )
 
     @property
@@ -112,11 +117,13 @@ def open_as(specs: Any, directory: Directory) -> tuple[DemoPortfolio, ...]:
     """The portfolios that a user wants.
 
     Raises:
-        ConfigError: They are none, two have one id, or an instrument is unknown or of another market.
+        ConfigError: They are none or all foreign, two have one id, or an instrument is unknown or of another market.
     """
-    chosen = tuple(specs)
+    chosen: tuple[Any, ...] = tuple(specs) if isinstance(specs, Iterable) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if not chosen or not all(isinstance(spec, PortfolioSpec) for spec in chosen):
         raise ConfigError("portfolios", "must be at least one PortfolioSpec, and nothing else")
+    if all(spec.is_foreign for spec in chosen):
+        raise ConfigError("portfolios", "one at least must be the login's own")
     ids = [spec.portfolio.upper() for spec in chosen]
     if len(set(ids)) < len(ids):
         raise ConfigError("portfolios", "two have the same id")
@@ -128,7 +135,7 @@ def open_as(specs: Any, directory: Directory) -> tuple[DemoPortfolio, ...]:
 
 def _check_symbol(spec: PortfolioSpec, symbol: str, directory: Directory) -> None:
     try:
-        terms = directory.find("MOEX", symbol)
+        terms = find_terms(symbol, directory)
     except UnknownInstrument:
         raise ConfigError("holdings", f"{symbol!r:.40} is not one of the sandbox's instruments") from None
     if spec.market not in ("united", _name_of(terms.spec.market)):

@@ -81,7 +81,7 @@ class _Bad(Exception):
     """What is wrong with a line."""
 
 
-def read_tape(lines: Iterable[str], find_market: FindMarket) -> list[TapeEvent]:
+def read_tape(lines: object, find_market: FindMarket) -> list[TapeEvent]:
     """Read a tape.
 
     Raises:
@@ -89,7 +89,11 @@ def read_tape(lines: Iterable[str], find_market: FindMarket) -> list[TapeEvent]:
     """
     reader = _Reader(find_market)
     events: list[TapeEvent] = []
-    for number, line in enumerate(lines, start=1):
+    if not isinstance(lines, Iterable) or isinstance(lines, bytes):
+        raise InvalidArgument("tape", f"must be a path or lines of text, got {lines!r:.40}")
+    for number, line in enumerate(cast("Any", lines), start=1):
+        if not isinstance(line, str):
+            raise InvalidArgument("tape", f"line {number}: is not text")
         if line.strip():
             try:
                 events.append(reader.read(line))
@@ -112,6 +116,8 @@ class _Reader:
         after_us = self._since_beginning(_moment(time)) if isinstance(time, str) else _seconds(time)
         if after_us < self._reached_us:
             raise _Bad("time runs backwards")
+        if after_us > _LONGEST * SECOND:
+            raise _Bad(f"time is more than {_LONGEST} seconds after the beginning")
         self._reached_us = after_us
         return _event(fields, after_us, self._find_market)
 
@@ -124,7 +130,7 @@ class _Reader:
 def _fields(line: str) -> dict[str, Any]:
     try:
         read = json.loads(line, parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         raise _Bad("is not JSON") from None
     if not isinstance(read, dict):
         raise _Bad("is not a JSON object")
@@ -234,8 +240,15 @@ class Replay:
 
 
 def write_tape(markets: Iterable[InstrumentMarket]) -> Iterator[str]:
-    """The trades of some markets since they opened as the lines of a tape; of very many, the last."""
-    tapes = [[(trade.time_us, trade.trade_id, trade, market) for trade in market.live] for market in markets]
+    """The trades of some markets since they opened as the lines of a tape; of very many, the last.
+
+    Other boards than the primary ones are left out: a line has no place for them.
+    """
+    tapes = [
+        [(trade.time_us, trade.trade_id, trade, market) for trade in market.live]
+        for market in markets
+        if market.board == market.terms.spec.board
+    ]
     for _, _, trade, market in merge(*tapes, key=lambda entry: entry[:2]):
         yield _line(trade, market)
 

@@ -81,7 +81,7 @@ class Terms:
     )
 
     def __init__(self, spec: InstrumentSpec) -> None:
-        """Read the spec; its steps must be whole in their own decimals."""
+        """Read the spec, which has made sure that its step is whole in its decimals."""
         self.spec = spec
         self.lot = spec.lot_size
         self.tick_micros = to_micros(spec.step_value)
@@ -95,8 +95,6 @@ class Terms:
             }
         self._decimals = spec.decimals
         self._step = int(spec.price_step.scaleb(spec.decimals))
-        if Decimal(self._step).scaleb(-spec.decimals) != spec.price_step or self._step < 1:
-            raise ValueError(f"{spec.symbol}: price step {spec.price_step} does not fit {spec.decimals} decimals")
         self._prices: dict[int, Decimal] = {}
 
     def ticks(self, price: Decimal) -> int | None:

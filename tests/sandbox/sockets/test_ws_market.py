@@ -155,6 +155,23 @@ class TestPace:
         await ws.quiet()
         assert (len(ws.take(fast)), len(ws.take(slow))) == (31, 5)
 
+    @pytest.mark.parametrize("opcode", [BOOK, QUOTES])
+    async def test_one_who_joins_between_two_is_told_what_came_back(
+        self, ws: Talker, rest: Caller, stocks: str, opcode: str
+    ) -> None:
+        """The first has seen what the second has not: the state before the one that only the second was shown."""
+        await ws.subscribe(opcode, code="SBER")
+        bid = ws.sandbox.market["SBER"].book.bids[0].price
+        await rest.place_limit(stocks, bid, lots=1)
+        passing = (await rest.place_limit(stocks, bid, lots=7)).json["orderNumber"]
+        guid = await ws.subscribe(opcode, code="SBER")
+        query = {"portfolio": stocks, "exchange": "MOEX", "stop": "false"}
+        await rest("DELETE", f"/commandapi/warptrans/TRADE/v2/client/orders/{passing}", query=query)
+        await ws.sandbox.clock.advance(seconds=1)
+        last = (await ws.new(guid, 2))[-1]
+        lots = last["bid_vol"] if opcode == QUOTES else last["bids"][0]["volume"]
+        assert lots == ws.sandbox.market["SBER"].book.bids[0].lots
+
     async def test_an_interval_below_the_least_may_be_refused(self) -> None:
         with Sandbox(assumptions=Assumptions(low_frequency="refused")) as sandbox:
             async with talking(sandbox) as ws:

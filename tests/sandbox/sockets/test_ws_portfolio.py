@@ -273,6 +273,25 @@ class TestTradesAndMoney:
         assert last == listed
 
     @pytest.mark.parametrize("opcode", [POSITIONS, SUMMARY, RISK])
+    async def test_one_who_joins_between_two_prices_is_told_the_one_that_came_back(
+        self, ws: Talker, rest: Caller, stocks: str, opcode: str
+    ) -> None:
+        await ws.subscribe(opcode, portfolio=stocks)
+        market = ws.sandbox.market["SBER"]
+        market.trade(price=300, lots=1)
+        market.trade(price=301, lots=1)
+        guid = await ws.subscribe(opcode, portfolio=stocks)
+        market.trade(price=300, lots=1)
+        shown = len(ws.take(guid))
+        await ws.sandbox.clock.advance(seconds=1)
+        last = (await ws.new(guid))[-1]
+        assert shown
+        listed = await asked(rest, opcode, stocks)
+        if opcode == POSITIONS:
+            listed = {**next(one for one in listed if one["symbol"] == "SBER"), "existing": False}
+        assert last == listed
+
+    @pytest.mark.parametrize("opcode", [POSITIONS, SUMMARY, RISK])
     async def test_what_is_not_held_does_not_matter(self, ws: Talker, stocks: str, opcode: str) -> None:
         guid = await ws.subscribe(opcode, portfolio=stocks, skipHistory=True)
         symbol = next(one.spec.symbol for one in ws.sandbox.instruments if one.spec.is_derivative)

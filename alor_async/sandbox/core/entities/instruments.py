@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
+from alor_async.errors import ConfigError
+from alor_async.sandbox.core.entities.spec_rules import COLLATERAL, check_facts
 from alor_async.sandbox.core.enums import ClientType, Market
 
 ZERO = Decimal(0)
@@ -14,10 +17,19 @@ ONE = Decimal(1)
 
 @dataclass(frozen=True, slots=True)
 class Collateral:
-    """Base collateral of one derivative contract for one class of clients; money."""
+    """Base collateral of one derivative contract for one class of clients; money.
+
+    Raises:
+        ConfigError: An amount is no Decimal greater than 0 with at most six decimals.
+    """
 
     long: Decimal
     short: Decimal
+
+    def __post_init__(self) -> None:
+        for name in ("long", "short"):
+            if not COLLATERAL.admits(getattr(self, name)):
+                raise ConfigError(name, f"must be {COLLATERAL.words}, got {getattr(self, name)!r:.40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +52,10 @@ class InstrumentSpec:
         settle_days: 0 or 1: when a trade settles after its day.
         rate_up: Risk rate for shorts; percent.
         rate_down: Risk rate for longs; percent.
-        collateral: Per client type; `None` for everything but derivatives.
+        collateral: Per client type; `None` for everything but derivatives, and for those whose rates count.
+
+    Raises:
+        ConfigError: A fact is wrong; it is named.
     """
 
     symbol: str
@@ -83,6 +98,11 @@ class InstrumentSpec:
     collateral: dict[ClientType, Collateral] | None = field(default=None, hash=False)
     base_swap_price: Decimal | None = None
 
+    def __post_init__(self) -> None:
+        check_facts(self)
+        if self.collateral is not None:
+            _check_collateral(self.collateral, is_derivative=self.is_derivative)
+
     @property
     def is_derivative(self) -> bool:
         """Whether it trades on the derivatives market."""
@@ -102,6 +122,14 @@ class InstrumentSpec:
     def all_boards(self) -> tuple[str, ...]:
         """The primary board first, then the others."""
         return (self.board, *(board for board in self.boards if board != self.board))
+
+
+def _check_collateral(collateral: Any, *, is_derivative: bool) -> None:
+    if not is_derivative:
+        raise ConfigError("collateral", "only derivatives have one")
+    of = collateral if isinstance(collateral, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    if len(of) > len(ClientType) or not all(isinstance(of.get(client), Collateral) for client in ClientType):  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        raise ConfigError("collateral", "must be a dict with a Collateral for every ClientType")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

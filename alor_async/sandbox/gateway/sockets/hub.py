@@ -77,6 +77,8 @@ class Hub:
             elif isinstance(topic, PortfolioTopic):
                 _add(self._of_account, topic.account, topic)
             self.exchange.listen(self)
+        else:
+            topic.joined()
         subscriber.since = self._posted
         topic.subscribers[subscriber] = None
         self._loop = asyncio.get_running_loop()

@@ -32,7 +32,7 @@ class _StateTopic(MarketTopic[T]):
     ) -> None:
         super().__init__(postman, key, format, market)
         self._throttle = Throttle(postman, interval_us)
-        self._shown = self.read()
+        self._shown: T | None = self.read()
 
     @abstractmethod
     def read(self) -> T:
@@ -54,6 +54,11 @@ class _StateTopic(MarketTopic[T]):
                 self._shown = state
                 self._throttle.spend()
                 self.post(state)
+
+    def joined(self) -> None:
+        """What comes next is news to one of them, even if it is what was shown last."""
+        if self.read() != self._shown:
+            self._shown = None
 
 
 class BookTopic(_StateTopic[BookSnapshot]):

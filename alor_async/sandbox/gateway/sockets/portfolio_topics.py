@@ -170,6 +170,12 @@ class PositionsTopic(PortfolioTopic[Position]):
                     self.post(position)
             self._shown = now
 
+    def joined(self) -> None:
+        """What comes next of those that are not as shown is news to one of them, even if it is what was shown last."""
+        for position in self.current():
+            if self._shown.get(position.broker_symbol) != position:
+                self._shown.pop(position.broker_symbol, None)
+
     def write(self, entity: Position, *, existing: bool) -> bytes:
         """A position."""
         return write_json(encode_account.POSITION.one(entity, self.format, existing=existing))
@@ -185,7 +191,7 @@ class FiguresTopic(PortfolioTopic[Any]):
         self._report = report
         self._table = table
         self._urgency = _Urgency(postman)
-        self._shown = _timeless(self.current())
+        self._shown: object = _timeless(self.current())
 
     def current(self) -> Any:
         """The numbers as they stand."""
@@ -206,6 +212,11 @@ class FiguresTopic(PortfolioTopic[Any]):
             if _timeless(figures) != self._shown:
                 self._shown = _timeless(figures)
                 self.post(figures)
+
+    def joined(self) -> None:
+        """What comes next is news to one of them, even if it is what was shown last."""
+        if _timeless(self.current()) != self._shown:
+            self._shown = None
 
     def write(self, entity: Any, *, existing: bool) -> bytes:
         """All the numbers; they have no mark."""

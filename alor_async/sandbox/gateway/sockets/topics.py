@@ -84,6 +84,9 @@ class Topic(ABC, Generic[T]):
     def settle(self) -> None:
         """Look at what has changed, now that all has settled; called after `touch`."""
 
+    def joined(self) -> None:
+        """One more wants it, whose snapshot may be newer than what the others were told last."""
+
 
 class MarketTopic(Topic[T]):
     """A topic of one market."""

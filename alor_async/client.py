@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import aiohttp
 
@@ -28,6 +28,7 @@ from alor_async.resources.stop_orders import StopOrdersResource
 from alor_async.values import Portfolio
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from opentelemetry.metrics import MeterProvider
@@ -75,6 +76,9 @@ class AsyncAlor:
         ConfigError: A setting is wrong.
     """
 
+    _new_clock: ClassVar[Callable[[], Clock]] = Clock
+    """Where time comes from: one place, so that a test can drive the client's time together with the sandbox's."""
+
     def __init__(
         self,
         auth: TokenProvider | str | None = None,
@@ -100,7 +104,7 @@ class AsyncAlor:
         )
         self.environment = environment
         self._auth = _provider(auth, allow_delayed=allow_delayed)
-        self._clock = Clock()
+        self._clock = self._new_clock()
         self._providers = (tracer_provider, meter_provider)
         self._transport = Transport(
             clock=self._clock, borrowed=session, ssl_context=ssl_context, proxy=proxy, user_agent=user_agent

@@ -219,13 +219,21 @@ class StreamSettings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         format: The wire format of subscriptions that name none.
-        ping_every: Pause between two probes of a quiet socket.
-        silence: How long a socket may be silent before it counts as dead; greater than `ping_every`.
-        ack_timeout: How long a request on a socket may wait for its acknowledgement.
+        ping_every: Pause between two probes of a socket.
+        silence: How long a socket may be silent, or leave probes unanswered, before it counts as dead; greater than
+            `ping_every`.
+        ack_timeout: How long a request on a socket may wait for its acknowledgement, and how long the first connection
+            may take.
         inbox: Messages that may wait for a slow consumer, per subscription.
         max_sockets: Sockets at most; the broker accepts 10.
+        max_message: The longest acceptable message; bytes.
+        requests_per_second: The pace of requests on one socket, after a burst of as many.
+        snapshot_pause: After how long a pause a snapshot counts as complete where the broker does not mark its end.
+        stale_after: After how long a silence of one subscription, while others speak, it is renewed; None for never.
         reconnect_base: Upper bound of the first pause before a reconnection.
         reconnect_cap: Upper bound of any such pause.
+        stable_after: How long a connection must last before the pauses start small again.
+        give_up_after: How long to go on trying to reconnect; None for as long as the client is open.
     """
 
     format: Format = Format.SLIM
@@ -234,17 +242,39 @@ class StreamSettings(Struct, frozen=True, kw_only=True):
     ack_timeout: float = 10.0
     inbox: int = 10_000
     max_sockets: int = 10
+    max_message: int = 16 * 1024 * 1024
+    requests_per_second: float = 50.0
+    snapshot_pause: float = 1.0
+    stale_after: float | None = 60.0
     reconnect_base: float = 0.5
     reconnect_cap: float = 60.0
+    stable_after: float = 30.0
+    give_up_after: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.format, Format):
             raise ConfigError("StreamSettings.format", f"must be a Format, got {self.format!r:.40}")
-        for name in ("ping_every", "silence", "ack_timeout", "reconnect_base", "reconnect_cap"):
+        for name in _STREAM_TIMES:
             _check_number(f"StreamSettings.{name}", getattr(self, name), above=0)
+        for name in ("stale_after", "give_up_after"):
+            if getattr(self, name) is not None:
+                _check_number(f"StreamSettings.{name}", getattr(self, name), above=0)
         if self.silence <= self.ping_every:
             raise ConfigError("StreamSettings.silence", "must be greater than ping_every")
         _check_count("StreamSettings.inbox", self.inbox, least=1)
+        _check_count("StreamSettings.max_message", self.max_message, least=1024)
         _check_count("StreamSettings.max_sockets", self.max_sockets, least=1)
         if self.max_sockets > 10:
             raise ConfigError("StreamSettings.max_sockets", "must be at most 10, which is what the broker accepts")
+
+
+_STREAM_TIMES: Final = (
+    "ping_every",
+    "silence",
+    "ack_timeout",
+    "requests_per_second",
+    "snapshot_pause",
+    "reconnect_base",
+    "reconnect_cap",
+    "stable_after",
+)

@@ -25,7 +25,7 @@
     └── StreamError                             .subscription
         ├── SubscriptionRejected                .status .reason
         ├── SlowConsumer                        .pending .dropped
-        ├── StreamDecodeError                   ends the iteration, not the subscription
+        ├── StreamDecodeError                   ends the iteration, not the subscription; .path .frame
         └── StreamLost                          .attempts .last_error
 
 `str(error)` is one line for a person: what failed and what to do. It holds no token and no portfolio. Errors pickle.
@@ -408,40 +408,60 @@ class StreamError(AlorError):
 
 
 class SubscriptionRejected(StreamError):
-    """The broker refused the subscription.
+    """The broker refused the subscription, or never answered to it.
 
     Attributes:
         status: The status in the broker's reply, or None when it never replied.
         reason: The broker's text, or None.
     """
 
-    status: int | None = None
-    reason: str | None = None
+    def __init__(
+        self, message: str, *, subscription: str = "", status: int | None = None, reason: str | None = None
+    ) -> None:
+        super().__init__(message, subscription=subscription)
+        self.status = status
+        self.reason = reason
 
 
 class SlowConsumer(StreamError):
-    """The consumer fell behind its inbox's limit.
+    """The consumer fell behind its inbox's limit. It ends the iteration; iterating again goes on after the loss.
 
     Attributes:
         pending: Messages that wait.
         dropped: Messages that were dropped.
     """
 
-    pending: int = 0
-    dropped: int = 0
+    def __init__(self, message: str, *, subscription: str = "", pending: int = 0, dropped: int = 0) -> None:
+        super().__init__(message, subscription=subscription)
+        self.pending = pending
+        self.dropped = dropped
 
 
 class StreamDecodeError(StreamError):
-    """A message could not be read. It ends the iteration, not the subscription: iterating again goes on."""
+    """A message could not be read. It ends the iteration, not the subscription: iterating again goes on.
+
+    Attributes:
+        path: Where, as a JSON path in the wire's spelling.
+        frame: The beginning of the message as text: redacted, at most 2 KB.
+    """
+
+    def __init__(self, message: str, *, subscription: str = "", path: str = "$", frame: str = "") -> None:
+        super().__init__(message, subscription=subscription)
+        self.path = path
+        self.frame = frame
 
 
 class StreamLost(StreamError):
-    """Reconnecting gave up.
+    """Connecting, or reconnecting, gave up.
 
     Attributes:
         attempts: How many times it was tried.
         last_error: The last failure.
     """
 
-    attempts: int = 0
-    last_error: BaseException | None = None
+    def __init__(
+        self, message: str, *, subscription: str = "", attempts: int = 0, last_error: BaseException | None = None
+    ) -> None:
+        super().__init__(message, subscription=subscription)
+        self.attempts = attempts
+        self.last_error = last_error

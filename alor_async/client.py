@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import aiohttp
 
@@ -28,7 +28,6 @@ from alor_async.resources.stop_orders import StopOrdersResource
 from alor_async.values import Portfolio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
     from opentelemetry.metrics import MeterProvider
@@ -76,9 +75,6 @@ class AsyncAlor:
         ConfigError: A setting is wrong.
     """
 
-    _new_clock: ClassVar[Callable[[], Clock]] = Clock
-    """Where time comes from: one place, so that a test can drive the client's time together with the sandbox's."""
-
     def __init__(
         self,
         auth: TokenProvider | str | None = None,
@@ -125,6 +121,10 @@ class AsyncAlor:
         self.orders = OrdersResource(wire, self._session)
         self.stop_orders = StopOrdersResource(wire, self._session)
         self.order_groups = OrderGroupsResource(self._session)
+
+    def _new_clock(self) -> Clock:
+        """Where time comes from: a subclass may drive it, for instance together with a sandbox's."""
+        return Clock()
 
     @classmethod
     def from_env(cls, *, allow_delayed: bool = False, session: aiohttp.ClientSession | None = None) -> Self:

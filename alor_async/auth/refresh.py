@@ -246,7 +246,7 @@ class RefreshToken:
                     waiter.set_exception(_again(error))
 
     async def _fly(self, binding: _Binding) -> Lease:
-        scope: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+        scope: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         if binding.telemetry is not None:
             scope = binding.telemetry.call("auth.refresh", _PATH)
         with scope:

@@ -22,7 +22,7 @@ from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode
 
 from alor_async._telemetry import Telemetry, detect, redact, shorten
 from alor_async.auth import RefreshToken
-from alor_async.errors import ConnectError, ConnectionLost, NotFound, TokenRefused
+from alor_async.errors import ConnectError, ConnectionLost, NotFound, StreamLost, SubscriptionRejected, TokenRefused
 from tests.support.rawserver import RESET, RawServer, reply
 from tests.support.refusing import closed_port
 from tests.support.rig import OK_BODY, REFRESH_TOKEN, Rig, environment_of, place, read
@@ -201,6 +201,110 @@ async def test_a_cancelled_call_ends_its_spans(recorder: Recorder) -> None:
             await call
         gate.set()
     assert [(span.attributes or {})["error.type"] for span in recorder.spans] == ["CancelledError"] * 2
+
+
+def telemetry_of(recorder: Recorder) -> Telemetry:
+    assert recorder.telemetry is not None
+    return recorder.telemetry
+
+
+def test_subscribing_is_one_span_that_tells_its_outcome(recorder: Recorder) -> None:
+    telemetry = telemetry_of(recorder)
+    with telemetry.stream_span("streams.order_book", instruments=3):
+        assert recorder.spans == [], "it lasts until the acknowledgement"
+    with pytest.raises(SubscriptionRejected), telemetry.stream_span("streams.orders", instruments=0):
+        raise SubscriptionRejected("no D39004", status=404)
+    with pytest.raises(asyncio.CancelledError), telemetry.stream_span("streams.quotes", instruments=1):
+        raise asyncio.CancelledError
+    accepted, refused, cancelled = recorder.spans
+    assert accepted.name == "streams.order_book"
+    assert dict(accepted.attributes or {}) == {
+        "alor.operation": "streams.order_book",
+        "alor.instruments": 3,
+        "alor.outcome": "success",
+    }
+    assert accepted.status.status_code is StatusCode.UNSET
+    assert dict(refused.attributes or {}) == {
+        "alor.operation": "streams.orders",
+        "alor.instruments": 0,
+        "alor.outcome": "refused",
+        "error.type": "SubscriptionRejected",
+    }
+    assert refused.status.status_code is StatusCode.ERROR
+    assert (cancelled.attributes or {})["alor.outcome"] == "failed"
+    assert (cancelled.attributes or {})["error.type"] == "CancelledError"
+    assert "D39004" not in recorder.everything()
+
+
+async def test_the_handshake_of_a_socket_belongs_to_the_subscribing_and_quotes_no_address(recorder: Recorder) -> None:
+    telemetry = telemetry_of(recorder)
+    async with (
+        RawServer(reply(status=503)) as server,
+        aiohttp.ClientSession(trace_configs=[telemetry.trace_config]) as session,
+    ):
+        with telemetry.stream_span("streams.quotes", instruments=1), pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(f"{server.address}/secret-path?token=secret")
+    (handshake,) = recorder.spans_of(SpanKind.CLIENT)
+    (subscribing,) = recorder.spans_of(SpanKind.INTERNAL)
+    assert handshake.name == "GET /ws"
+    assert handshake.parent is not None
+    assert handshake.parent.span_id == subscribing.context.span_id
+    assert "secret" not in recorder.everything()
+
+
+def test_reconnecting_is_a_root_span_with_its_reason_and_its_attempts(recorder: Recorder) -> None:
+    telemetry = telemetry_of(recorder)
+    with (
+        recorder.tracers.get_tracer("test").start_as_current_span("whoever subscribed first"),
+        telemetry.reconnect_span("silent") as reconnection,
+    ):
+        reconnection.attempts += 1
+        reconnection.attempts += 1
+
+    def give_up() -> None:
+        with telemetry.reconnect_span("lost") as reconnection:
+            reconnection.attempts = 7
+            raise StreamLost("gave up", attempts=7)
+
+    with pytest.raises(StreamLost):
+        give_up()
+    succeeded, failed = (span for span in recorder.spans if span.name == "streams.reconnect")
+    assert succeeded.parent is None
+    assert dict(succeeded.attributes or {}) == {
+        "alor.operation": "streams.reconnect",
+        "alor.reason": "silent",
+        "alor.attempts": 2,
+    }
+    assert dict(failed.attributes or {}) == {
+        "alor.operation": "streams.reconnect",
+        "alor.reason": "lost",
+        "alor.attempts": 7,
+        "error.type": "StreamLost",
+    }
+
+
+def test_streams_are_counted_by_name_alone(recorder: Recorder) -> None:
+    telemetry = telemetry_of(recorder)
+    telemetry.sample_stream("streams.quotes", messages=10, dropped=1, gaps=0, pending=5, lag=0.02)
+    telemetry.sample_stream("streams.quotes", messages=5, dropped=2, gaps=1, pending=3, lag=-4.0)
+    telemetry.sample_stream("streams.orders", messages=0, dropped=0, gaps=0, pending=0, lag=None)
+    telemetry.count_reconnect("lost")
+    telemetry.count_reconnect("lost")
+
+    def values(name: str) -> dict[object, Any]:
+        for point in recorder.points(name):
+            assert point.attributes.keys() == {"alor.operation"}
+        return {point.attributes["alor.operation"]: point.value for point in recorder.points(name)}
+
+    assert values("alor.stream.messages") == {"streams.quotes": 15, "streams.orders": 0}
+    assert values("alor.stream.dropped") == {"streams.quotes": 3, "streams.orders": 0}
+    assert values("alor.stream.gaps") == {"streams.quotes": 1, "streams.orders": 0}
+    assert values("alor.stream.inbox") == {"streams.quotes": 3, "streams.orders": 0}
+    (lag,) = recorder.points("alor.stream.lag")
+    assert dict(lag.attributes) == {"alor.operation": "streams.quotes"}
+    assert (lag.count, lag.sum, lag.min) == (2, 0.02, 0.0), "an item from the future is a new one"
+    (reconnects,) = recorder.points("alor.stream.reconnects")
+    assert (reconnects.value, dict(reconnects.attributes)) == (2, {"alor.reason": "lost"})
 
 
 def test_one_provider_is_enough() -> None:

@@ -61,6 +61,38 @@ def book(levels: int) -> bytes:
     return _dump({"b": bids, "a": asks, "t": NOON * 1000 + 395, "h": True})
 
 
+def quote() -> bytes:
+    """A quote in Slim."""
+    last = _price()
+    return _dump(
+        {
+            "sym": "SBER",
+            "ex": "MOEX",
+            "desc": "Сбербанк России ПАО ао",
+            "c": last,
+            "tst": NOON,
+            "h": last + 2,
+            "l": last - 1,
+            "acci": 0,
+            "v": _random.randrange(5_000_000),
+            "oi": None,
+            "ask": last + Decimal("0.02"),
+            "bid": last,
+            "av": _random.randrange(1, 5_000),
+            "bv": _random.randrange(1, 5_000),
+            "tso": NOON * 1000 + 395,
+            "o": last - Decimal("0.48"),
+            "y": None,
+            "lot": 10,
+            "lotv": 10 * last,
+            "fv": 3,
+            "t": "CS",
+            "tbv": _random.randrange(500_000),
+            "tav": _random.randrange(500_000),
+        }
+    )
+
+
 def market_trades(count: int) -> bytes:
     """Market trades in Slim."""
     return _dump(

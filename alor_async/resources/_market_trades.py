@@ -17,9 +17,9 @@ from alor_async._policy.arguments import (
     check_range,
     check_time,
 )
+from alor_async._policy.paging import MoscowDays
 from alor_async.models.enums import Side
 from alor_async.resources._base import Resource, TimeoutLike
-from alor_async.resources._paging import MoscowDays
 from alor_async.values import InstrumentId, InstrumentLike
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from alor_async._policy.arguments import (
     check_since,
     check_text,
 )
+from alor_async._policy.paging import TradeWalk
 from alor_async.errors import InvalidArgument
 from alor_async.models.enums import Side
 from alor_async.resources._base import Resource, TimeoutLike
-from alor_async.resources._paging import TradeWalk
 from alor_async.values import InstrumentId, InstrumentLike, Portfolio, PortfolioLike, check_segment
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from alor_async._policy.arguments import (
     check_range,
     check_time,
 )
+from alor_async._policy.paging import CandleWindows
 from alor_async.errors import NotFound
 from alor_async.resources._market_trades import MarketTradesResource
-from alor_async.resources._paging import CandleWindows
 from alor_async.values import InstrumentId, InstrumentLike, Timeframe, TimeframeLike
 
 if TYPE_CHECKING:

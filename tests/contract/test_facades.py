@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from alor_async import PRODUCTION, TEST, AsyncAlor, InstrumentId, Portfolio, StaticToken, Timeframe
+from alor_async._policy.paging import MOSCOW
 from alor_async.errors import (
     AuthError,
     BadRequest,
@@ -25,7 +26,6 @@ from alor_async.errors import (
     NotFound,
 )
 from alor_async.models import Side
-from alor_async.resources._paging import MOSCOW
 from alor_async.sandbox import Sandbox
 from tests.contract.call_kit import Call
 from tests.contract.call_orders import COMMANDS, ORDER_READS

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alor_async._policy.paging import MOSCOW, CandleWindows, MoscowDays, TradeWalk
 from alor_async.errors import InvalidArgument
 from alor_async.models import Candle, CandlePage, Exchange, Side, Trade
-from alor_async.resources._paging import MOSCOW, CandleWindows, MoscowDays, TradeWalk
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 

@@ -1,0 +1,97 @@
+"""A candle that changes is told from one that is complete, and from one that is corrected afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from alor_async._streams.events import Update
+from alor_async._streams.filters import Recent
+
+if TYPE_CHECKING:
+    from alor_async.models import Candle
+    from alor_async.values import InstrumentId
+
+__all__ = ["CandleTracker"]
+
+_CLOSED: Final = 1_000
+
+
+class CandleTracker:
+    """Follows the candles of one instrument, over any number of interruptions.
+
+    A candle is complete when a later one begins. It then comes once more as closed, exactly once; what differs from it
+    afterwards is a revision. The last thousand or so are remembered for that.
+
+    Args:
+        instrument_id: Put into every update.
+
+    Attributes:
+        duplicates: How many candles came as they had been told before.
+        stale: How many were too old to know whether they had been told before.
+        resume_from: When the last candle opens, Unix seconds: from there on the candles are to be asked for again. None
+            before the first one.
+    """
+
+    __slots__ = ("_closed", "_forgotten", "_instrument_id", "_latest", "duplicates", "stale")
+
+    def __init__(self, instrument_id: InstrumentId | None = None) -> None:
+        self.duplicates = 0
+        self.stale = 0
+        self._instrument_id = instrument_id
+        self._latest: Candle | None = None
+        self._closed: Recent[int, Candle] = Recent(_CLOSED)
+        self._forgotten = -1
+
+    @property
+    def resume_from(self) -> int | None:
+        """When the last candle opens."""
+        return None if self._latest is None else self._latest.timestamp
+
+    def admit(self, candle: Candle, *, is_snapshot: bool = False) -> tuple[Update[Candle], ...]:
+        """Take a frame, and return what it tells: nothing, the candle, or that the one before is complete and then it."""
+        latest = self._latest
+        if latest is None or candle.timestamp > latest.timestamp:
+            self._latest = candle
+            update = self._update(candle, is_snapshot=is_snapshot)
+            if latest is None:
+                return (update,)
+            self._close(latest)
+            return self._update(latest, is_snapshot=is_snapshot, is_closed=True), update
+        if candle.timestamp < latest.timestamp:
+            return self._late(candle, is_snapshot=is_snapshot)
+        if candle == latest:
+            self.duplicates += 1
+            return ()
+        self._latest = candle
+        return (self._update(candle, is_snapshot=is_snapshot),)
+
+    def renew(self) -> None:
+        """Nothing is forgotten: the candles from `resume_from` on come again."""
+
+    def _late(self, candle: Candle, *, is_snapshot: bool) -> tuple[Update[Candle], ...]:
+        """Take a frame of a candle that is complete."""
+        known = self._closed.get(candle.timestamp)
+        if known == candle:
+            self.duplicates += 1
+            return ()
+        if known is None and candle.timestamp <= self._forgotten:
+            self.stale += 1
+            return ()
+        self._close(candle)
+        return (self._update(candle, is_snapshot=is_snapshot, is_closed=True, is_revision=known is not None),)
+
+    def _close(self, candle: Candle) -> None:
+        forgotten = self._closed.put(candle.timestamp, candle)
+        if forgotten:
+            self._forgotten = max(self._forgotten, *forgotten)
+
+    def _update(
+        self, candle: Candle, *, is_snapshot: bool, is_closed: bool = False, is_revision: bool = False
+    ) -> Update[Candle]:
+        return Update(
+            item=candle,
+            instrument_id=self._instrument_id,
+            is_snapshot=is_snapshot,
+            is_closed=is_closed,
+            is_revision=is_revision,
+        )

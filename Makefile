@@ -9,7 +9,7 @@ TOOL   := $(VENV)/conformance
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit conformance interop check format generate bench docs clean
+.PHONY: help venv demo test unit soak conformance interop check format generate bench docs clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: $(DEV)  ## All tests; coverage of all but those with very many steps.
 
 unit: $(DEV)  ## The unit tests only.
 	@$(RUN) -m pytest -n $(WORKERS) tests/unit -q
+
+soak: $(DEV)  ## Ten hours of a bot in a bad network, an outage of eight, 20 000 subscriptions: in minutes.
+	@$(RUN) -m tests.soak.run
 
 conformance: $(DEV) $(TOOL)/.ready  ## Judge from outside: AsyncAPI's own schema our document, schemathesis the running sandbox.
 	@$(RUN) -m tests.conformance.asyncapi

@@ -47,7 +47,7 @@ TABLE: Final[tuple[Row, ...]] = (
     (aiohttp.ClientPayloadError, ConnectionLost, "the answer broke off", True),
     (aiohttp.TooManyRedirects, TransportError, "the server redirects, which is not followed", False),
     (aiohttp.RedirectClientError, TransportError, "the server redirects, which is not followed", False),
-    (aiohttp.WSServerHandshakeError, TransportError, "the server refused the socket", False),
+    (aiohttp.WSServerHandshakeError, TransportError, "the answer to the handshake is not valid", False),
     (aiohttp.ContentTypeError, TransportError, "the answer has an unexpected type", False),
     (aiohttp.ClientResponseError, TransportError, "the answer is not valid HTTP", False),
     (aiohttp.InvalidURL, ConnectError, "the address is not valid", False),

@@ -1,4 +1,4 @@
-"""One request, one answer, over aiohttp. What is judged, repeated or decoded is decided elsewhere.
+"""One request, one answer, or one socket, over aiohttp. What is judged, repeated or decoded is decided elsewhere.
 
 Switched off here, because money moves on these connections: redirects, cookies, settings from the environment, and
 aiohttp's habit of sending a GET, PUT or DELETE again when the connection drops.
@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 import aiohttp
 from aiohttp import hdrs
-from aiohttp.client_middlewares import ClientHandlerType
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
+from alor_async._http.attempt import Answer, SendOnce, StagedRequest
 from alor_async._http.failures import translate
+from alor_async._http.handshake import Handshake, HandshakeRefused, Socket
 from alor_async._policy.clock import Clock, Progress
 from alor_async._telemetry import Telemetry
 from alor_async._version import __version__
@@ -37,6 +37,7 @@ _MANY_CONNECTIONS: Final = 256
 _DNS_CACHE: Final = 10
 _LARGEST_HEADER: Final = 16_384
 _MOST_HEADERS: Final = 128
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)  # requests bring their own, dialling is bounded by its caller
 
 
 class SecretText(str):
@@ -55,56 +56,8 @@ class SecretBytes(bytes):
         return "b'***'"
 
 
-class Answer:
-    """What came back: a status, headers and the whole body."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-
-class _StagedRequest(aiohttp.ClientRequest):
-    """A request that says when its first byte may leave, and lets a connection retire that has served long enough."""
-
-    progress: Progress
-    transport: Transport
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        self.transport.note_use(conn, self.progress)
-        return await super().send(conn)
-
-
-class _SendOnce:
-    """A middleware for one request: marks its progress, and keeps aiohttp from sending it again."""
-
-    __slots__ = ("_progress", "_transport")
-
-    def __init__(self, transport: Transport, progress: Progress) -> None:
-        self._transport = transport
-        self._progress = progress
-
-    async def __call__(self, request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
-        if isinstance(request, _StagedRequest):
-            request.progress = self._progress
-            request.transport = self._transport
-        try:
-            response = await handler(request)
-        except AlorError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the table decides
-            failure = translate(error, self._progress.stage)
-        else:
-            self._progress.stage = "read"
-            return response
-        # Ours from here on: aiohttp resends on errors of its own, and telemetry would quote the address in theirs.
-        raise failure
-
-
 class Transport:
-    """Sends requests over an aiohttp session of its own.
+    """Sends requests, and opens sockets, over aiohttp sessions of its own.
 
     Args:
         clock: Where time comes from.
@@ -134,6 +87,8 @@ class Transport:
         self._proxy, self._proxy_headers = _split_proxy(proxy)
         self._user_agent = _user_agent(user_agent)
         self._session: aiohttp.ClientSession | None = None
+        self._telemetry: Telemetry | None = None
+        self._dialer: aiohttp.TCPConnector | None = None
         self._is_closed = False
         self._first_used: dict[ResponseHandler, float] = {}
         self._forget_at = _MANY_CONNECTIONS
@@ -142,6 +97,11 @@ class Transport:
     def is_open(self) -> bool:
         """Whether requests can be sent."""
         return self._session is not None
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+        return self._clock
 
     async def open(self, telemetry: Telemetry | None = None) -> None:
         """Make the session. Nothing is connected yet. Idempotent.
@@ -159,29 +119,41 @@ class Transport:
         if self._borrowed is not None and self._ssl is True:
             # The lender's connector may have been told not to check certificates; a context of the request goes first.
             self._ssl = await asyncio.to_thread(ssl.create_default_context)
-        self._session = aiohttp.ClientSession(
-            connector=self._connector(),
-            connector_owner=self._borrowed is None,
+        self._telemetry = telemetry
+        self._session = self._new_session(self._connector(), is_owner=self._borrowed is None)
+
+    def _new_session(
+        self, connector: aiohttp.BaseConnector, *, is_owner: bool, handshake: Handshake | None = None
+    ) -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=is_owner,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={
                 hdrs.USER_AGENT: self._user_agent,
                 hdrs.ACCEPT: "application/json",
                 hdrs.ACCEPT_ENCODING: "gzip, deflate",
             },
-            request_class=_StagedRequest,
-            trace_configs=None if telemetry is None else [telemetry.trace_config],
+            request_class=StagedRequest,
+            ws_response_class=cast(
+                "type[aiohttp.ClientWebSocketResponse]", Socket
+            ),  # declared for sockets of text only
+            middlewares=() if handshake is None else (handshake,),
+            timeout=_NO_TIMEOUT,
+            trace_configs=None if self._telemetry is None else [self._telemetry.trace_config],
             trust_env=False,
             requote_redirect_url=False,
             max_line_size=_LARGEST_HEADER,
             max_field_size=_LARGEST_HEADER,
             max_headers=_MOST_HEADERS,
         )
-        if telemetry is not None:
-            telemetry.adopt(self._session)
+        if self._telemetry is not None:
+            self._telemetry.adopt(session)
+        return session
 
     def _connector(self) -> aiohttp.BaseConnector:
         if self._borrowed is None:
-            # No limits here: the client's own gate, which knows lanes, decides how much is under way.
+            # No limits here: the client's own gate, which knows lanes, decides.
             return aiohttp.TCPConnector(
                 limit=0, keepalive_timeout=_KEEP_ALIVE, ttl_dns_cache=_DNS_CACHE, enable_cleanup_closed=False
             )
@@ -216,11 +188,7 @@ class Transport:
             TransportError: No usable answer came. Its class tells whether anything was sent.
             ClosedError: The transport is not open.
         """
-        session = self._session
-        if session is None:
-            raise ClosedError(
-                "this client was closed" if self._is_closed else "this client is not open: use `async with` or open()"
-            )
+        session = self._open_session()
         progress.stage = "connect"
         if self._proxy_headers is not None and url.startswith("http:"):
             # Without a tunnel the proxy reads the headers of the request itself.
@@ -238,7 +206,7 @@ class Transport:
                 proxy_headers=self._proxy_headers,
                 # Part of the key by which connections are shared: on plain ones it must be what the lender uses.
                 ssl=self._ssl if url.startswith("https:") else True,
-                middlewares=(_SendOnce(self, progress),),
+                middlewares=(SendOnce(self, progress),),
             )
             try:
                 return Answer(response.status, response.headers, await self._read(response, max_body, progress))
@@ -252,6 +220,65 @@ class Transport:
             failure = self._failure(error, session, progress)
         # Outside of the `except`: the foreign error must not come along as the context, it quotes the address.
         raise failure
+
+    async def open_socket(self, url: str, *, max_message: int, progress: Progress) -> Socket | Answer:
+        """Open a WebSocket, on a connection of its own to wherever the name leads now.
+
+        No token goes along, no redirect is followed, and there is no time limit but the caller's cancellation.
+
+        Args:
+            url: The address, percent-encoded as it shall leave.
+            max_message: The longest acceptable message; bytes.
+            progress: Kept up to date, also when the handshake is cancelled.
+
+        Returns:
+            The socket, or the answer that came in place of one.
+
+        Raises:
+            TransportError: No usable answer came.
+            ClosedError: The transport is not open.
+        """
+        owner = self._open_session()
+        progress.stage = "connect"
+        session = self._new_session(self._dialing_connector(), is_owner=False, handshake=Handshake(self, progress))
+        try:
+            socket = await session.ws_connect(
+                URL(url, encoded=True),
+                headers=self._proxy_headers if url.startswith("ws:") else None,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+                ssl=self._ssl if url.startswith("wss:") else True,
+                autoclose=False,
+                autoping=False,
+                heartbeat=None,
+                compress=0,
+                decode_text=False,
+                max_msg_size=max_message + 1,  # aiohttp names the shortest that it refuses
+            )
+            return cast("Socket", socket)
+        except HandshakeRefused as refused:
+            return refused.answer
+        except AlorError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the table decides
+            failure = self._failure(error, owner, progress)
+        finally:
+            session.detach()
+        raise failure
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            how = "was closed" if self._is_closed else "is not open: use `async with` or open()"
+            raise ClosedError(f"this client {how}")
+        return self._session
+
+    def _dialing_connector(self) -> aiohttp.BaseConnector:
+        """Give what connects sockets: nothing is kept, neither names nor connections. A borrowed connector may."""
+        if self._borrowed is not None:
+            return self._connector()
+        if self._dialer is None:
+            self._dialer = aiohttp.TCPConnector(limit=0, use_dns_cache=False, enable_cleanup_closed=False)
+        return self._dialer
 
     def _failure(self, error: Exception, session: aiohttp.ClientSession, progress: Progress) -> AlorError:
         if session.closed and progress.stage == "connect":
@@ -305,14 +332,17 @@ class Transport:
             self._forget_at = max(_MANY_CONNECTIONS, 2 * len(self._first_used))
 
     async def close(self) -> None:
-        """Close the session; a borrowed connector stays open. Requests that are under way break off. Idempotent."""
+        """Close the session; a borrowed connector stays open. Requests that are under way, and sockets, break off. Idempotent."""
         self._is_closed = True
         session, self._session = self._session, None
+        dialer, self._dialer = self._dialer, None
         if session is None:
             return
         try:
             async with asyncio.timeout(_CLOSE_TIME):
                 await session.close()
+                if dialer is not None:
+                    await dialer.close()
         except TimeoutError:
             return
         finally:

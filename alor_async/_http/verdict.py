@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar, cast
 
 import msgspec
 
+from alor_async._http.attempt import Answer
 from alor_async._http.decode import WireError
 from alor_async._http.request import Request
-from alor_async._http.transport import Answer
 from alor_async._policy.backoff import parse_retry_after
 from alor_async._telemetry import redact, shorten
 from alor_async.errors import (
@@ -26,7 +26,7 @@ from alor_async.errors import (
     Unauthorized,
 )
 
-__all__ = ["MAX_EXCERPT", "excerpt", "judge"]
+__all__ = ["MAX_EXCERPT", "excerpt", "judge", "refusal"]
 
 T = TypeVar("T")
 
@@ -86,10 +86,18 @@ def judge(request: Request[T], answer: Answer, *, token: str | None, now: Callab
             path=path,
             body=excerpt(answer.body, secrets),
         )
-    raise _failure(answer, _secrets(request, token), token, now())
+    raise refusal(answer, now=now(), secrets=_secrets(request, token), token=token)
 
 
-def _failure(answer: Answer, secrets: list[str], token: str | None, now: float) -> RequestError:
+def refusal(answer: Answer, *, now: float, secrets: Sequence[str] = (), token: str | None = None) -> RequestError:
+    """Give the error that an answer stands for when it is no success.
+
+    Args:
+        answer: What came back.
+        now: The wall clock's time.
+        secrets: Texts to mask.
+        token: The access token that was sent, or None.
+    """
     status = answer.status
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else StatusError)
     if status < 400 or status > 599:
@@ -109,7 +117,7 @@ def _failure(answer: Answer, secrets: list[str], token: str | None, now: float) 
     return error
 
 
-def _read_error(body: bytes, secrets: list[str]) -> tuple[str | None, str | None]:
+def _read_error(body: bytes, secrets: Sequence[str]) -> tuple[str | None, str | None]:
     """Give the code and the message of an error body, whatever it is."""
     if not body or body[:1] == b"<":
         return None, None
@@ -137,7 +145,7 @@ def _validation_text(errors: object) -> str | None:
     return "; ".join(f"{field}: {texts[0]}" for field, texts in fields.items() if isinstance(texts, list) and texts)
 
 
-def _line(text: str, secrets: list[str]) -> str | None:
+def _line(text: str, secrets: Sequence[str]) -> str | None:
     return shorten(redact(text, secrets), _MAX_MESSAGE) or None
 
 

@@ -1,0 +1,74 @@
+"""How a WebSocket is opened: once, and where it was asked for. aiohttp would follow a redirected handshake."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import aiohttp
+from aiohttp.client_middlewares import ClientHandlerType
+from aiohttp.http_websocket import WebSocketWriter
+
+from alor_async._http.attempt import Answer, SendOnce
+from alor_async.errors import AlorError, TransportError
+
+__all__ = ["Handshake", "HandshakeRefused", "Socket"]
+
+_SWITCHED: Final = 101
+_LONGEST_REFUSAL: Final = 64 * 1024
+
+
+class Socket(aiohttp.ClientWebSocketResponse[Literal[False]]):
+    """An open WebSocket. Text comes as bytes; goodbyes, pings and pongs are left to its owner."""
+
+    def __init__(self, reader: Any, writer: WebSocketWriter, *arguments: Any, **options: Any) -> None:
+        super().__init__(reader, writer, *arguments, **options)
+        self._wire = writer.transport
+
+    def abort(self) -> None:
+        """Cut the connection, without a goodbye and without waiting: aiohttp's own ways to close may wait for ever.
+
+        Whoever is receiving still gets what has come, and then the end. Idempotent.
+        """
+        self._wire.abort()
+        self._response.close()
+
+
+class HandshakeRefused(AlorError):
+    """The server answered, and opened no socket. It goes no further than this room.
+
+    Attributes:
+        answer: What it said.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"the handshake was refused with status {answer.status}")
+        self.answer = answer
+
+
+class Handshake(SendOnce):
+    """A middleware for one handshake: ends it at the first answer, whatever that is."""
+
+    __slots__ = ()
+
+    async def __call__(self, request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await super().__call__(request, handler)
+        if response.status == _SWITCHED:
+            return response
+        try:
+            if 300 <= response.status < 400:
+                raise TransportError("the server redirects, which is not followed", stage="status")
+            body = await _beginning(response.content)
+        finally:
+            response.close()
+        raise HandshakeRefused(Answer(response.status, response.headers, body))
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """Read what explains the refusal. What breaks off, or goes on for ever, has said enough."""
+    body = bytearray()
+    try:
+        while len(body) < _LONGEST_REFUSAL and (piece := await content.readany()):
+            body += piece
+    except (aiohttp.ClientError, OSError):
+        pass
+    return bytes(body[:_LONGEST_REFUSAL])

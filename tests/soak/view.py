@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from alor_async import AsyncAlor
-from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Stale, Update
+from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Update
 from alor_async.models import Candle, MarketTrade, Order, OrderBook, OrderStatus, Position, StopOrder, Trade
 from alor_async.values import Timeframe
 
@@ -37,7 +37,7 @@ class Ear:
         self.mistakes: list[str] = []
         self.most_pending = 0
         self._take = take
-        self._is_cut = False
+        self._is_cut = self._owes_gap = False
         self.task = asyncio.create_task(self._listen(), name=f"soak hears {subscription.name}")
 
     @property
@@ -55,24 +55,30 @@ class Ear:
             if isinstance(event, Update):
                 self.updates += 1
                 if self._is_cut:
-                    self.mistakes.append(f"an item between the end of the connection and its gap: {event}")
+                    self.mistakes.append(f"an item while the connection was gone: {event}")
                 self._take(event)
             else:
                 self._note(event)
+                self.notices.append(event)
+        if self._is_cut or self._owes_gap:
+            self.mistakes.append(f"ended with {self.notices[-1]}")
 
     def _note(self, notice: object) -> None:
-        before = next((one for one in reversed(self.notices) if not isinstance(one, SnapshotEnd)), None)
+        """Follow what is said: an end, then a gap and the new connection, in this order unless some instruments are late."""
         if isinstance(notice, Disconnected):
-            self._is_cut = True
-        elif isinstance(notice, Gap):
-            if not self._is_cut:
-                self.mistakes.append(f"a gap without an end of the connection: {notice}")
+            self._is_cut = self._owes_gap = True
+        elif isinstance(notice, Reconnected):
+            self._expect(self._is_cut, notice)
             self._is_cut = False
-        elif isinstance(notice, Reconnected) and not isinstance(before, Gap):
-            self.mistakes.append(f"a reconnection without a gap before it: {notice}")
-        elif isinstance(notice, Stale):
-            self.mistakes.append(f"called dead by itself: {notice}")
-        self.notices.append(notice)
+        elif isinstance(notice, Gap):
+            self._expect(self._owes_gap, notice)
+            self._owes_gap = False
+        elif not isinstance(notice, SnapshotEnd):
+            self._expect(False, notice)
+
+    def _expect(self, holds: bool, notice: object) -> None:
+        if not holds:
+            self.mistakes.append(f"out of place: {notice}")
 
 
 class View:

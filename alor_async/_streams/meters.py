@@ -7,7 +7,10 @@ from typing import Final, Protocol
 
 from alor_async._telemetry import Telemetry
 
-__all__ = ["Counted", "Meters"]
+__all__ = ["Counted", "StreamMeters"]
+
+_PAUSE: Final = 1.0
+"""Between two reports; seconds. Counters lose nothing by it."""
 
 
 class Counted(Protocol):
@@ -60,29 +63,42 @@ class _Sum:
 _NOTHING: Final = (0, 0, 0)
 
 
-class Meters:
+class StreamMeters:
     """Reports what subscriptions counted since they were last looked at.
 
     Args:
         telemetry: Where to.
     """
 
-    __slots__ = ("_reported", "_sums", "_telemetry")
+    __slots__ = ("_due", "_reported", "_sums", "_telemetry")
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
+        self._due = 0.0
         self._reported: dict[Counted, tuple[int, int, int]] = {}
         self._sums: dict[str, _Sum] = {}
 
-    def sample(self, subscriptions: Iterable[Counted]) -> None:
-        """Report all of them. A name that was reported once is reported for good, so that its inbox falls to zero.
+    def sample(self, subscriptions: Iterable[Counted], now: float) -> None:
+        """Look at all of them and report, unless that was done a moment ago.
 
         Args:
             subscriptions: Those that are open.
+            now: Monotonic seconds.
         """
+        if now < self._due:
+            return
+        self._due = now + _PAUSE
         for subscription in subscriptions:
-            total = self._add(subscription)
-            total.pending += subscription.pending
+            self._add(subscription).pending += subscription.pending
+        self.flush()
+
+    def forget(self, subscription: Counted) -> None:
+        """Look at one for the last time, because it closes: what it counted goes into the next report."""
+        self._add(subscription)
+        del self._reported[subscription]
+
+    def flush(self) -> None:
+        """Report what was looked at. A name that was reported once is reported for good: its inbox falls to zero."""
         for name, total in self._sums.items():
             self._telemetry.sample_stream(
                 name,
@@ -93,11 +109,6 @@ class Meters:
                 lag=total.lag,
             )
         self._sums = {name: _Sum() for name in self._sums}
-
-    def forget(self, subscription: Counted) -> None:
-        """Look at one for the last time, because it closes: what it counted goes into the next sample."""
-        self._add(subscription)
-        del self._reported[subscription]
 
     def _add(self, subscription: Counted) -> _Sum:
         total = self._sums.setdefault(subscription.name, _Sum())

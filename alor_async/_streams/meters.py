@@ -7,7 +7,10 @@ from typing import Final, Protocol
 
 from alor_async._telemetry import Telemetry
 
-__all__ = ["Counted", "Meters"]
+__all__ = ["Counted", "StreamMeters"]
+
+_PAUSE: Final = 1.0
+"""Between two reports; seconds. Counters lose nothing by it."""
 
 
 class Counted(Protocol):
@@ -60,26 +63,31 @@ class _Sum:
 _NOTHING: Final = (0, 0, 0)
 
 
-class Meters:
+class StreamMeters:
     """Reports what subscriptions counted since they were last looked at.
 
     Args:
         telemetry: Where to.
     """
 
-    __slots__ = ("_reported", "_sums", "_telemetry")
+    __slots__ = ("_due", "_reported", "_sums", "_telemetry")
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
+        self._due = 0.0
         self._reported: dict[Counted, tuple[int, int, int]] = {}
         self._sums: dict[str, _Sum] = {}
 
-    def sample(self, subscriptions: Iterable[Counted]) -> None:
-        """Look at all of them, and report.
+    def sample(self, subscriptions: Iterable[Counted], now: float) -> None:
+        """Look at all of them and report, unless that was done a moment ago.
 
         Args:
             subscriptions: Those that are open.
+            now: Monotonic seconds.
         """
+        if now < self._due:
+            return
+        self._due = now + _PAUSE
         for subscription in subscriptions:
             self._add(subscription).pending += subscription.pending
         self.flush()

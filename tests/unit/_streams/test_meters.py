@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from alor_async._streams.meters import Meters
+from alor_async._streams.meters import StreamMeters
 from alor_async._telemetry import Telemetry
 
 QUOTES, ORDERS = "streams.quotes", "streams.orders"
@@ -29,10 +29,12 @@ class Bench:
     def __init__(self) -> None:
         self.reader = InMemoryMetricReader()
         self.provider = MeterProvider(metric_readers=[self.reader])
-        self.meters = Meters(Telemetry(None, self.provider))
+        self.meters = StreamMeters(Telemetry(None, self.provider))
+        self._now = 0.0
 
     def sample(self, *subscriptions: Counters) -> None:
-        self.meters.sample(subscriptions)
+        self._now += 1.0
+        self.meters.sample(subscriptions, self._now)
 
     def points(self, name: str) -> dict[str, Any]:
         data = self.reader.get_metrics_data()
@@ -105,6 +107,16 @@ def test_lag_is_that_of_the_latest_and_only_of_those_who_heard_something(bench: 
     bench.sample(near, far, silent)
     lag = bench.points("alor.stream.lag")[QUOTES]
     assert (lag.count, lag.sum) == (1, 0.5)
+
+
+def test_looks_that_come_often_report_once_a_second(bench: Bench) -> None:
+    counters = Counters(QUOTES)
+    bench.meters.sample([counters], 100.0)
+    counters.received = 5
+    bench.meters.sample([counters], 100.5)
+    assert bench.value("alor.stream.messages", QUOTES) == 0
+    bench.meters.sample([counters], 101.0)
+    assert bench.value("alor.stream.messages", QUOTES) == 5
 
 
 def test_the_last_report_needs_no_look(bench: Bench) -> None:

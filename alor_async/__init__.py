@@ -4,11 +4,14 @@ Not affiliated with the broker. No warranty, no investment advice.
 """
 
 from alor_async._orders.intent import OrderAck
+from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Stale, Update
+from alor_async._streams.inbox import OnSlow
+from alor_async._streams.subscription import Subscription, merge
 from alor_async._tokens import AccessToken, Claims, StaticToken, TokenProvider
 from alor_async._version import __version__
 from alor_async.auth.refresh import RefreshToken
 from alor_async.client import AsyncAlor
-from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, Timeouts
+from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, StreamSettings, Timeouts
 from alor_async.errors import (
     AlorError,
     AuthError,
@@ -110,6 +113,7 @@ __all__ = [
     "CurrencyBuyingPower",
     "CurrencyPair",
     "DecodeError",
+    "Disconnected",
     "Environment",
     "EstimateRequest",
     "Exchange",
@@ -118,6 +122,7 @@ __all__ = [
     "Format",
     "FuturesQuote",
     "FuturesRisk",
+    "Gap",
     "GroupedOrder",
     "GroupedOrderType",
     "Iceberg",
@@ -130,6 +135,7 @@ __all__ = [
     "MarketTradePage",
     "Model",
     "NotFound",
+    "OnSlow",
     "OptionSide",
     "Order",
     "OrderAck",
@@ -150,6 +156,7 @@ __all__ = [
     "QueueTimeout",
     "Quote",
     "RateLimited",
+    "Reconnected",
     "RefreshToken",
     "RepoDetails",
     "RequestError",
@@ -161,6 +168,8 @@ __all__ = [
     "ServerError",
     "Side",
     "SlowConsumer",
+    "SnapshotEnd",
+    "Stale",
     "StaticToken",
     "StatusError",
     "StopOrder",
@@ -168,6 +177,8 @@ __all__ = [
     "StreamDecodeError",
     "StreamError",
     "StreamLost",
+    "StreamSettings",
+    "Subscription",
     "SubscriptionRejected",
     "Summary",
     "TimeInForce",
@@ -180,6 +191,8 @@ __all__ = [
     "TradingStatus",
     "TransportError",
     "Unauthorized",
+    "Update",
     "__version__",
+    "merge",
     "new_request_id",
 ]

@@ -15,9 +15,10 @@ from alor_async._http.session import Session
 from alor_async._http.transport import Transport
 from alor_async._orders.rest_wire import RestWire
 from alor_async._policy.clock import Clock
+from alor_async._streams.hub import Hub
 from alor_async._tokens import AccessToken, Claims, TokenProvider
 from alor_async.auth.refresh import RefreshToken
-from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, Timeouts
+from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, StreamSettings, Timeouts
 from alor_async.errors import ClosedError, ConfigError, DecodeError
 from alor_async.resources.account import AccountResource
 from alor_async.resources.instruments import InstrumentsResource
@@ -25,6 +26,7 @@ from alor_async.resources.market_data import MarketDataResource
 from alor_async.resources.order_groups import OrderGroupsResource
 from alor_async.resources.orders import OrdersResource
 from alor_async.resources.stop_orders import StopOrdersResource
+from alor_async.resources.streams import StreamsResource
 from alor_async.values import Portfolio
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class AsyncAlor:
         timeouts: How long calls wait.
         retries: How often calls are tried.
         limits: How much is done at once.
+        streams: How subscriptions behave.
         allow_delayed: Allows anonymous calls.
         ssl_context: How servers are checked, where the system's trust is not wanted. It must verify.
         proxy: Address of an HTTP proxy. No proxy is read from the environment.
@@ -69,6 +72,7 @@ class AsyncAlor:
         orders: Commands on exchange orders, and estimates.
         stop_orders: Commands on conditional orders.
         order_groups: Orders that the broker watches together.
+        streams: What the broker tells by itself.
         environment: Where it talks to.
 
     Raises:
@@ -84,6 +88,7 @@ class AsyncAlor:
         timeouts: Timeouts | None = None,
         retries: RetryPolicy | None = None,
         limits: Limits | None = None,
+        streams: StreamSettings | None = None,
         allow_delayed: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
@@ -96,6 +101,7 @@ class AsyncAlor:
             timeouts=(timeouts, Timeouts),
             retries=(retries, RetryPolicy),
             limits=(limits, Limits),
+            streams=(streams, StreamSettings),
             session=(session, aiohttp.ClientSession),
         )
         self.environment = environment
@@ -121,6 +127,14 @@ class AsyncAlor:
         self.orders = OrdersResource(wire, self._session)
         self.stop_orders = StopOrdersResource(wire, self._session)
         self.order_groups = OrderGroupsResource(self._session)
+        self._hub = Hub(
+            self._transport,
+            self._session,
+            environment=environment,
+            settings=StreamSettings() if streams is None else streams,
+            clock=self._clock,
+        )
+        self.streams = StreamsResource(self._hub)
 
     def _new_clock(self) -> Clock:
         """Where time comes from: a subclass may drive it, for instance together with a sandbox's."""
@@ -163,6 +177,7 @@ class AsyncAlor:
         telemetry = _telemetry.detect(*self._providers)
         await self._transport.open(telemetry)
         self._session.attach(telemetry)
+        self._hub.open(telemetry)
         if isinstance(self._auth, RefreshToken):
             try:
                 self._auth.bind(self._transport, environment=self.environment, clock=self._clock, telemetry=telemetry)
@@ -177,6 +192,7 @@ class AsyncAlor:
 
         A borrowed session stays open. A provider that was given stays usable by others.
         """
+        await self._hub.close()
         await self._session.close()
         if isinstance(self._auth, RefreshToken):
             await self._auth.unbind(self._transport)

@@ -196,10 +196,14 @@ class StreamSpec(Generic[T_co, Reply]):
         Raises:
             WireError: It is not what the contract says.
         """
+        return self.frame_decoder(format)(frame)
+
+    def frame_decoder(self, format: Format) -> Callable[[bytes], T_co]:
+        """Give what reads whole data frames of one format: for whoever reads very many."""
         shape = self._frames.get(format)
         if shape is None:
             shape = self._frames[format] = self.data[format].framed()
-        return shape.decode(frame)
+        return shape.decode
 
 
 class SignalSpec(Generic[Reply]):

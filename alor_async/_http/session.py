@@ -275,6 +275,28 @@ class Session:
             credentials = self._credentials = _Credentials(token)
         return credentials
 
+    def ready_token(self) -> str | None:
+        """Give an access token that is valid now, without waiting; None when there is none at hand.
+
+        Raises:
+            AuthError: The provider failed.
+        """
+        if self._current is None:
+            return None
+        try:
+            token = self._current()
+        except AlorError:
+            raise
+        except Exception as error:
+            raise _provider_failed(error) from error
+        return None if token is None else self._with_token(token).token
+
+    def invalidate_token(self, token: str) -> None:
+        """Forget an access token that the broker refused, unless there is another one already."""
+        invalidate: Callable[[str], None] | None = getattr(self._auth, "invalidate", None)
+        if invalidate is not None:
+            invalidate(str(token))
+
     async def get_token(self) -> str:
         """Give a valid access token, within the session's total time.
 
@@ -289,7 +311,7 @@ class Session:
         limit = asyncio.timeout(self._timeouts.total)
         try:
             async with limit:
-                return await self._auth.get_token()
+                return self._with_token(await self._auth.get_token()).token
         except AlorError:
             raise
         except Exception as error:
@@ -316,9 +338,7 @@ class Session:
         """Get another token in place of one that was refused, once a call. False when there is no other."""
         if call.replays:
             return False
-        invalidate: Callable[[str], None] | None = getattr(self._auth, "invalidate", None)
-        if invalidate is not None:
-            invalidate(str(refused.token))
+        self.invalidate_token(refused.token)
         fresh = await self._wait_for_token(call)
         call.replays = 1
         return fresh is not None and fresh.token != refused.token

@@ -1,0 +1,392 @@
+"""One subscription of the broker's: what is asked for under one guid, and what is made of its messages.
+
+Its first half belongs to the reader of the socket, which puts messages into the inbox and hardly looks at them. Its second
+half belongs to the consumer, who decodes them, tells news from what is known, and finds the end of the snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Generic, TypeVar, cast
+
+import msgspec
+
+from alor_async._contract import subscriptions as specs
+from alor_async._http.decode import WireError
+from alor_async._http.message import StreamSpec, merge_data
+from alor_async._streams.anomalies import find_anomalies
+from alor_async._streams.candles import CandleTracker
+from alor_async._streams.events import Event, SnapshotEnd, Stale, Update
+from alor_async._streams.filters import Filter, Verdict
+from alor_async._streams.inbox import Inbox, Marker
+from alor_async._streams.traits import Traits, traits_of
+from alor_async._telemetry import redact
+from alor_async.errors import StreamDecodeError
+from alor_async.models import Candle, OrderBook
+from alor_async.values import Format, InstrumentId, Portfolio
+
+__all__ = ["Channel", "Pause", "Renewal"]
+
+T = TypeVar("T")
+
+_MOST_SHOWN: Final = 2048
+_PROBE: Final = "-"
+"""What stands for guid and token while a request is only checked."""
+
+
+class Renewal(Marker):
+    """The subscription was asked for again: a snapshot follows.
+
+    Attributes:
+        stale: What to say if the snapshot shows that something was missed, where silence was the reason; else None.
+    """
+
+    __slots__ = ("stale",)
+
+    def __init__(self, stale: Stale | None = None) -> None:
+        self.stale = stale
+
+
+class Pause(Marker):
+    """What came before was the snapshot, as far as can be told."""
+
+    __slots__ = ()
+
+
+class _Recovered:
+    """An item that was looked up after a gap."""
+
+    __slots__ = ("item",)
+
+    def __init__(self, item: object) -> None:
+        self.item = item
+
+
+class _Broken:
+    """A message that could not be read."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: StreamDecodeError) -> None:
+        self.error = error
+
+
+class Channel(Generic[T]):
+    """One guid's worth of a subscription.
+
+    Args:
+        spec: Which subscription.
+        values: Its parameters, by our names.
+        format: The wire format.
+        inbox: Where its messages wait.
+        instrument_id: The instrument that was asked for; None for streams of a portfolio.
+        portfolio: The portfolio, likewise.
+
+    Attributes:
+        put: Takes a message from the reader.
+        received: How many messages came.
+
+    Raises:
+        InvalidArgument: A parameter is wrong.
+    """
+
+    __slots__ = (
+        "_decode",
+        "_filter",
+        "_inbox",
+        "_known",
+        "_last",
+        "_newest",
+        "_probe",
+        "_renewals",
+        "_snapshot_over",
+        "_tracker",
+        "_values",
+        "format",
+        "in_snapshot",
+        "instrument_id",
+        "portfolio",
+        "put",
+        "received",
+        "spec",
+        "traits",
+        "unread",
+    )
+
+    put: Callable[[bytes], None]
+
+    def __init__(
+        self,
+        spec: StreamSpec[T, Any],
+        values: Mapping[str, object],
+        *,
+        format: Format,
+        inbox: Inbox,
+        instrument_id: InstrumentId | None = None,
+        portfolio: Portfolio | None = None,
+    ) -> None:
+        spec.message(values, guid=_PROBE, token=_PROBE, format=format)
+        self.spec = spec
+        self.format = format
+        self.instrument_id = instrument_id
+        self.portfolio = portfolio
+        self.traits: Traits = traits_of(spec)
+        self.received = 0
+        self.unread = 0
+        """Messages that could not be read."""
+        self.in_snapshot = True
+        """Whether what comes may still be what was there before, as far as the reader can tell."""
+        self._values = dict(values)
+        self._inbox = inbox
+        self._renewals = 0
+        self._newest: object = None
+        self._tracker = CandleTracker(instrument_id) if spec is specs.STREAMS_CANDLES else None
+        self._known: dict[str, msgspec.Raw] = {}
+        self._filter: Filter[T] | None = None if self.traits.make_filter is None else self.traits.make_filter()
+        self._snapshot_over = False
+        self._last: T | None = None
+        self._probe: Stale | None = None
+        if spec.is_partial:
+            # What is merged is the data alone, without its frame.
+            self._decode: Callable[[bytes], T] = spec.data[format].decode
+            self.put = self._put_partial
+        else:
+            self._decode = spec.frame_decoder(format)
+            self.put = self._put_candle if self._tracker else self._put_keyed if spec.key else self._put_frame
+
+    def __repr__(self) -> str:
+        return f"<Channel {self.spec.name} {self.instrument_id or ''}>"
+
+    # The reader's half.
+
+    def request(self, guid: str, token: str) -> bytes:
+        """Write the request to subscribe, or to go on where the stream broke off."""
+        values = self._values
+        if self._renewals:
+            values = dict(values)
+            if self.traits.is_own:
+                values.pop("skip_snapshot", None)  # what was missed stands in the snapshot
+            if self._tracker is not None and self._tracker.resume_from is not None:
+                values |= {"from_timestamp": self._tracker.resume_from, "skip_snapshot": False}
+        return self.spec.message(values, guid=guid, token=token, format=self.format)
+
+    def renew(self, stale: Stale | None = None) -> None:
+        """Begin anew: the next message opens a snapshot."""
+        self._renewals += 1
+        self._known = {}
+        self.in_snapshot = True
+        self._inbox.notify(Renewal(stale), self)
+
+    def note_pause(self) -> None:
+        """Say that the snapshot is over: nothing came for a while, or something that can only be new."""
+        self.in_snapshot = False
+        self._inbox.notify(Pause(), self)
+
+    def put_recovered(self, items: Iterable[object]) -> None:
+        """Add what was looked up after a gap."""
+        for item in items:
+            if self.spec.key:
+                self._inbox.put_keyed(self, self._key(item), _Recovered(item))
+            else:
+                self._inbox.put(self, _Recovered(item))
+
+    def put_broken(self, frame: bytes) -> None:
+        """Add a message that can only be this channel's, and cannot be read."""
+        self._put_broken(frame, WireError("not a message"))
+
+    def remember(self, items: Iterable[object]) -> None:
+        """Take as known what is not to be delivered."""
+        if self._filter is not None:
+            for item in items:
+                self._filter.admit(cast("T", item))
+
+    @property
+    def skips_snapshot(self) -> bool:
+        """Whether the consumer wants no snapshot."""
+        return self._values.get("skip_snapshot") is True
+
+    def _put_frame(self, frame: bytes) -> None:
+        self.received += 1
+        self._newest = frame
+        self._inbox.put(self, frame)
+
+    def _put_partial(self, frame: bytes) -> None:
+        self.received += 1
+        try:
+            whole = merge_data(self._known, frame)
+        except WireError as error:
+            self._put_broken(frame, error)
+            return
+        self._newest = whole
+        self._inbox.put(self, whole)
+
+    def _put_keyed(self, frame: bytes) -> None:
+        self.received += 1
+        try:
+            item = self._decode(frame)
+        except WireError as error:
+            self._put_broken(frame, error)
+            return
+        self._newest = item
+        self._inbox.put_keyed(self, self._key(item), item)
+
+    def _put_candle(self, frame: bytes) -> None:
+        self.received += 1
+        try:
+            candle = cast("Candle", self._decode(frame))
+        except WireError as error:
+            self._put_broken(frame, error)
+            return
+        tracker = cast("CandleTracker", self._tracker)
+        is_change = candle.timestamp == tracker.resume_from
+        updates = tracker.admit(candle)
+        if self.in_snapshot and is_change and updates and self._newest is not None:
+            self.note_pause()  # what changes under our eyes is no history
+        self._newest = candle
+        for update in updates:
+            key = (update.item.timestamp, update.is_revision)
+            self._inbox.put_keyed(self, key, update)
+
+    def _put_broken(self, frame: bytes, error: WireError) -> None:
+        self._inbox.put_keyed(self, object(), _Broken(self._explain(frame, error)))
+
+    def _key(self, item: object) -> tuple[object, ...]:
+        return tuple(getattr(item, name) for name in self.spec.key)
+
+    # The consumer's half.
+
+    def item_of(self, payload: object) -> T | None:
+        """Give the item that a payload brings, None when it brings no news.
+
+        Raises:
+            StreamDecodeError: It cannot be read.
+        """
+        if type(payload) is bytes and self._probe is None:
+            try:
+                item = self._decode(payload)
+            except WireError as error:
+                raise self._explain(payload, error) from None
+            admit = self._filter
+            if admit is None:
+                self._last = item
+                return item
+            return item if admit.admit(item) is Verdict.NEW else None
+        for event in self.events_of(payload):
+            if isinstance(event, Update):
+                return event.item
+        return None
+
+    def events_of(self, payload: object) -> tuple[Event[T], ...]:
+        """Give what a payload tells.
+
+        Raises:
+            StreamDecodeError: It cannot be read.
+        """
+        if isinstance(payload, Marker):
+            return self._heed(payload)
+        if isinstance(payload, Update):
+            return self._candle_events(cast("Update[T]", payload))
+        if isinstance(payload, _Broken):
+            raise payload.error
+        is_recovered = isinstance(payload, _Recovered)
+        if isinstance(payload, bytes):
+            try:
+                item = self._decode(payload)
+            except WireError as error:
+                raise self._explain(payload, error) from None
+        else:
+            item = cast("T", payload.item if isinstance(payload, _Recovered) else payload)
+        if self._filter is not None and self._filter.admit(item) is not Verdict.NEW:
+            return ()
+        return self._item_events(item, is_recovered=is_recovered)
+
+    @property
+    def duplicates(self) -> int:
+        """How many items came more than once."""
+        return 0 if self._filter is None else self._filter.duplicates
+
+    @property
+    def stale(self) -> int:
+        """How many items came after newer ones."""
+        return 0 if self._filter is None else self._filter.stale
+
+    @property
+    def latest(self) -> T | None:
+        """The newest that came, whether or not it was delivered; None before the first."""
+        newest = self._newest
+        if isinstance(newest, bytes):
+            try:
+                self._newest = newest = self._decode(newest)
+            except WireError:
+                return None
+        return cast("T | None", newest)
+
+    def _heed(self, marker: Marker) -> tuple[Event[T], ...]:
+        if isinstance(marker, Renewal):
+            self._probe = marker.stale
+            if marker.stale is None:
+                self._snapshot_over = False
+                if self._filter is not None:
+                    self._filter.renew()
+            return ()
+        self._probe = None
+        return () if self._snapshot_over else (self._end_snapshot(is_assumed=True),)
+
+    def _end_snapshot(self, *, is_assumed: bool = False) -> SnapshotEnd:
+        self._snapshot_over = True
+        return SnapshotEnd(instrument_id=self.instrument_id, is_assumed=is_assumed)
+
+    def _item_events(self, item: T, *, is_recovered: bool) -> tuple[Event[T], ...]:
+        flag = getattr(item, "is_snapshot", None) if self.spec.has_snapshot_flag and not is_recovered else None
+        is_snapshot = not is_recovered and (not self._snapshot_over if flag is None else flag)
+        before: tuple[Event[T], ...] = ()
+        if self._probe is not None and not is_recovered:
+            stale, self._probe = self._probe, None
+            if self._is_known(item):
+                return ()
+            before = (stale,) if is_snapshot or flag is None else ()
+        update = Update(
+            item=item,
+            instrument_id=self.instrument_id,
+            is_snapshot=is_snapshot,
+            is_recovered=is_recovered or (is_snapshot and self._renewals > 0 and self.traits.is_ledger),
+            anomalies=find_anomalies(item) if isinstance(item, OrderBook) else (),
+        )
+        self._last = item
+        if self._snapshot_over or is_recovered:
+            return (*before, update)
+        if flag is False:
+            return (*before, self._end_snapshot(), update)
+        if not self.spec.has_snapshot_flag and not self.spec.key:
+            # One state alone: its first message is the whole snapshot.
+            return (*before, update, self._end_snapshot())
+        return (*before, update)
+
+    def _candle_events(self, update: Update[T]) -> tuple[Event[T], ...]:
+        is_snapshot = not self._snapshot_over
+        self._last = update.item
+        told = msgspec.structs.replace(update, is_snapshot=is_snapshot)
+        if self._probe is not None:
+            stale, self._probe = self._probe, None
+            return stale, told
+        return (told,)
+
+    def _is_known(self, item: T) -> bool:
+        """Whether a state is the one that was delivered last, time of day and marks aside."""
+        last = self._last
+        if last is None or self.spec.key or self._filter is not None:
+            return False
+        if isinstance(item, OrderBook) and isinstance(last, OrderBook):
+            return (item.bids, item.asks) == (last.bids, last.asks)
+        return item == last
+
+    def _explain(self, frame: bytes, error: WireError) -> StreamDecodeError:
+        self.unread += 1
+        secrets = () if self.portfolio is None else (self.portfolio.id,)
+        shown = redact(frame[:_MOST_SHOWN].decode("utf-8", "replace"), secrets)
+        return StreamDecodeError(
+            f"{self.spec.name}: a message could not be read: {error.reason} at {error.path}; iterating again goes on",
+            subscription=self.spec.name,
+            path=error.path,
+            frame=shown[:_MOST_SHOWN],
+        )

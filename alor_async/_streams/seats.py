@@ -1,0 +1,163 @@
+"""Where the channels of a line stand: asked, accepted, interrupted, and what is still owed to their subscriptions."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from alor_async._streams.events import Disconnected, Gap, GapReason, Reconnected
+
+if TYPE_CHECKING:
+    from alor_async._streams.channel import Channel
+    from alor_async._streams.subscription import Subscription
+
+__all__ = ["Opening", "Outage", "Seat"]
+
+_MOST_PATIENCE = 16
+
+
+class Opening:
+    """A subscription that is being opened: somebody waits until all of its channels are accepted.
+
+    Attributes:
+        done: Set when they are, or failed with the reason why not.
+    """
+
+    __slots__ = ("_left", "done")
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settle(self) -> None:
+        """One more is accepted."""
+        self._left -= 1
+        if not self._left and not self.done.done():
+            self.done.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """It will not be."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+class Outage:
+    """An interruption of one subscription on one line.
+
+    Attributes:
+        since: When the line was last seen alive.
+        reason: What happened.
+        waiting: The channels that are not back yet.
+        is_announced: Whether the consumer knows that the line is back.
+    """
+
+    __slots__ = ("is_announced", "reason", "since", "waiting")
+
+    def __init__(self, since: datetime, reason: GapReason) -> None:
+        self.since = since
+        self.reason: GapReason = reason
+        self.waiting: set[Channel[Any]] = set()
+        self.is_announced = False
+
+
+class Seat:
+    """One channel on a line.
+
+    Attributes:
+        guid: The name under which it was asked for on this connection; None while it waits to be.
+        asked_at: When, in monotonic seconds.
+        is_accepted: Whether the broker said yes.
+        was_live: Whether it ever did, or sent something: there is something to lose.
+        repeats: How often it was asked for again because nothing came back.
+        replays: How often, because the token was refused.
+        heard: How many of its messages were counted at the last look.
+        heard_at: When the last look found news, in monotonic seconds.
+        patience: How many times the usual silence is borne before it is looked after.
+        owed_since: From when on something may have been missed that is to be looked up; None for nothing.
+    """
+
+    __slots__ = (
+        "asked_at",
+        "channel",
+        "guid",
+        "heard",
+        "heard_at",
+        "is_accepted",
+        "opening",
+        "owed_since",
+        "patience",
+        "repeats",
+        "replays",
+        "subscription",
+        "was_live",
+    )
+
+    def __init__(self, channel: Channel[Any], subscription: Subscription[Any], opening: Opening) -> None:
+        self.channel = channel
+        self.subscription = subscription
+        self.opening: Opening | None = opening
+        self.guid: str | None = None
+        self.asked_at = 0.0
+        self.is_accepted = False
+        self.was_live = False
+        self.repeats = 0
+        self.replays = 0
+        self.heard = 0
+        self.heard_at = 0.0
+        self.patience = 1
+        self.owed_since: datetime | None = None
+
+    def note_traffic(self, now: float) -> bool:
+        """Look whether something came since the last look."""
+        received = self.channel.received
+        if received == self.heard:
+            return False
+        self.heard, self.heard_at, self.patience = received, now, 1
+        return True
+
+    def bear_longer(self) -> None:
+        """It was silent for a good reason: look later the next time."""
+        self.patience = min(2 * self.patience, _MOST_PATIENCE)
+
+    def owe(self, since: datetime) -> None:
+        """Something may have been missed from this moment on."""
+        if self.channel.traits.is_own and (self.owed_since is None or since < self.owed_since):
+            self.owed_since = since
+
+    def interrupt(self, since: datetime, reason: GapReason, line: object) -> None:
+        """The connection is gone."""
+        self.guid = None
+        self.is_accepted = False
+        self.repeats = self.replays = 0
+        if self.channel.received:
+            self.was_live = True
+        if not self.was_live:
+            return
+        outages = self.subscription.outages
+        outage = outages.get(line)
+        if outage is None or outage.is_announced:
+            # A line that breaks again before all are back goes on with the same gap.
+            outage = outage or Outage(since, reason)
+            outage.is_announced = False
+            outages[line] = outage
+            self.subscription.inbox.notify(Disconnected(since=outage.since, reason=reason))
+        outage.waiting.add(self.channel)
+        self.owe(outage.since)
+        self.channel.renew()
+
+    def settle(self, now: datetime, attempts: int, line: object) -> None:
+        """It is back: the first sign came."""
+        self.was_live = True
+        outages = self.subscription.outages
+        outage = outages.get(line)
+        if outage is None or self.channel not in outage.waiting:
+            return
+        inbox = self.subscription.inbox
+        outage.waiting.discard(self.channel)
+        if not outage.waiting:
+            del outages[line]
+            inbox.notify(Gap(since=outage.since, until=max(now, outage.since), reason=outage.reason))
+        if not outage.is_announced:
+            outage.is_announced = True
+            inbox.notify(Reconnected(at=now, attempts=attempts))

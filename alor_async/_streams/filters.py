@@ -231,39 +231,45 @@ class _Monotone(Everything[AnyOrder]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: Recent[str, AnyOrder] = Recent(_ORDERS)
+        self._known: Recent[str, tuple[AnyOrder, datetime | None]] = Recent(_ORDERS)
+        """What was told last of each order, and the latest time that was told of it."""
         self._day = 0
 
     def admit(self, item: AnyOrder) -> Verdict:
         """Let it through if it is not what was told, nor what was before that."""
         key = f"{item.order_id} {item.exchange} {item.symbol}"
-        known = self._known.get(key)
-        if known is not None:
+        latest = item.updated_at
+        remembered = self._known.get(key)
+        if remembered is not None:
+            known, before = remembered
             if _same_order(known, item):
                 return self._duplicate()
-            if self._is_behind(item, known) and not _is_of_a_later_day(item, known):
-                return self._late()
-        day = _trading_day(item.updated_at or item.created_at)
+            if self._is_behind(item, known, before):
+                if not _is_of_a_later_day(item, known):
+                    return self._late()
+            elif before is not None:
+                latest = before if latest is None else max(before, latest)
+        day = _trading_day(latest or item.created_at)
         if day > self._day:
             self._begin(day)
-        self._known.put(key, item)
+        self._known.put(key, (item, latest))
         return Verdict.NEW
 
-    def _is_behind(self, item: AnyOrder, known: AnyOrder) -> bool:
-        """Whether an order was so before it became what is known."""
+    def _is_behind(self, item: AnyOrder, known: AnyOrder, latest: datetime | None) -> bool:
+        """Whether an order was so before it became what is known, of which the latest time is known too."""
         has_ended = item.status in _FINAL
         if has_ended is not (known.status in _FINAL):
             return not has_ended or _filled_less(item, known)
         if item.filled_lots is not None and known.filled_lots is not None and item.filled_lots != known.filled_lots:
             return item.filled_lots < known.filled_lots
-        return item.updated_at is not None and known.updated_at is not None and item.updated_at < known.updated_at
+        return item.updated_at is not None and latest is not None and item.updated_at < latest
 
     def _begin(self, day: int) -> None:
         self._day = day
         past = [
             key
-            for key, order in self._known.items()
-            if order.status in _FINAL and _trading_day(order.updated_at or order.created_at) < day - 1
+            for key, (order, latest) in self._known.items()
+            if order.status in _FINAL and _trading_day(latest or order.created_at) < day - 1
         ]
         for key in past:
             del self._known[key]
@@ -300,15 +306,11 @@ class StopOrders(_Monotone[StopOrder]):
 
     __slots__ = ()
 
-    def _is_behind(self, item: StopOrder, known: StopOrder) -> bool:
-        if super()._is_behind(item, known):
+    def _is_behind(self, item: StopOrder, known: StopOrder, latest: datetime | None) -> bool:
+        if super()._is_behind(item, known, latest):
             return True
         has_unfired = item.exchange_order_id is None and known.exchange_order_id is not None
-        return has_unfired and item.status == known.status and not _is_later(item, known)
-
-
-def _is_later(item: StopOrder, known: StopOrder) -> bool:
-    return item.updated_at is not None and known.updated_at is not None and item.updated_at > known.updated_at
+        return has_unfired and item.status == known.status and item.updated_at in (None, latest)
 
 
 # Whether it was there before, and what not every format has and units say as well.
@@ -336,6 +338,7 @@ class Positions(Everything[Position]):
         told, content = self._told.get((item.symbol, item.exchange)), _content(item)
         if told is not None and told.is_current:
             if told.content == content:
+                told.is_live = told.is_live or not item.is_snapshot
                 return self._duplicate()
             if told.is_live and item.is_snapshot:
                 return self._late()

@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import itertools
 import random as _random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -236,7 +236,7 @@ class Hub:
             line.add(seat)
 
     @contextlib.contextmanager
-    def reconnecting(self, reason: GapReason) -> Iterator[Reconnection]:
+    def reconnecting(self, reason: GapReason) -> Generator[Reconnection]:
         """Put a span around getting a connection back."""
         if self._telemetry is None:
             yield Reconnection()

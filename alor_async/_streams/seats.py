@@ -113,7 +113,9 @@ class Seat:
         received = self.channel.received
         if received == self.heard:
             return False
-        self.heard, self.heard_at, self.patience = received, now, 1
+        self.heard = received
+        self.heard_at = now
+        self.patience = 1
         return True
 
     def bear_longer(self) -> None:

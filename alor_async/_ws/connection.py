@@ -95,9 +95,9 @@ class Connection:
         self._on_message = on_message
         self._probe = probe
         self._name = name
-        self.heard = 0
+        self.heard: int = 0
         self.last_heard = clock.now()
-        self._seen = 0
+        self._seen: int = 0
         self._answered = 0
         self._pings_sent = 0
         self._pongs_heard = 0

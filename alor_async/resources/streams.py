@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from alor_async._contract import subscriptions as specs
 from alor_async._http.message import Record, StreamSpec
@@ -496,6 +496,7 @@ def _frequency(value: int | None) -> int | None:
 def _statuses(statuses: object) -> list[str]:
     if isinstance(statuses, str) or not isinstance(statuses, Iterable):
         raise InvalidArgument("statuses", f"expected several statuses, got {type(statuses).__name__}")
-    chosen = [check_choice("statuses", status, OrderStatus).value for status in statuses]
+    given = cast("Iterable[object]", statuses)
+    chosen = [check_choice("statuses", status, OrderStatus).value for status in given]
     check_not_empty("statuses", chosen)
     return chosen

@@ -47,28 +47,28 @@ class CandleTracker:
         """When the last candle opens."""
         return None if self._latest is None else self._latest.timestamp
 
-    def admit(self, candle: Candle, *, is_snapshot: bool = False) -> tuple[Update[Candle], ...]:
+    def admit(self, candle: Candle) -> tuple[Update[Candle], ...]:
         """Take a frame, and return what it tells: nothing, the candle, or that the one before is complete and then it."""
         latest = self._latest
         if latest is None or candle.timestamp > latest.timestamp:
             self._latest = candle
-            update = self._update(candle, is_snapshot=is_snapshot)
+            update = self._update(candle)
             if latest is None:
                 return (update,)
             self._close(latest)
-            return self._update(latest, is_snapshot=is_snapshot, is_closed=True), update
+            return self._update(latest, is_closed=True), update
         if candle.timestamp < latest.timestamp:
-            return self._late(candle, is_snapshot=is_snapshot)
+            return self._late(candle)
         if candle == latest:
             self.duplicates += 1
             return ()
         self._latest = candle
-        return (self._update(candle, is_snapshot=is_snapshot),)
+        return (self._update(candle),)
 
     def renew(self) -> None:
         """Nothing is forgotten: the candles from `resume_from` on come again."""
 
-    def _late(self, candle: Candle, *, is_snapshot: bool) -> tuple[Update[Candle], ...]:
+    def _late(self, candle: Candle) -> tuple[Update[Candle], ...]:
         """Take a frame of a candle that is complete."""
         known = self._closed.get(candle.timestamp)
         if known == candle:
@@ -78,20 +78,12 @@ class CandleTracker:
             self.stale += 1
             return ()
         self._close(candle)
-        return (self._update(candle, is_snapshot=is_snapshot, is_closed=True, is_revision=known is not None),)
+        return (self._update(candle, is_closed=True, is_revision=known is not None),)
 
     def _close(self, candle: Candle) -> None:
         forgotten = self._closed.put(candle.timestamp, candle)
         if forgotten:
             self._forgotten = max(self._forgotten, *forgotten)
 
-    def _update(
-        self, candle: Candle, *, is_snapshot: bool, is_closed: bool = False, is_revision: bool = False
-    ) -> Update[Candle]:
-        return Update(
-            item=candle,
-            instrument_id=self._instrument_id,
-            is_snapshot=is_snapshot,
-            is_closed=is_closed,
-            is_revision=is_revision,
-        )
+    def _update(self, candle: Candle, *, is_closed: bool = False, is_revision: bool = False) -> Update[Candle]:
+        return Update(item=candle, instrument_id=self._instrument_id, is_closed=is_closed, is_revision=is_revision)

@@ -186,7 +186,8 @@ class Channel(Generic[T]):
         """Add what was looked up after a gap."""
         for item in items:
             if self.spec.key:
-                self._inbox.put_keyed(self, self._key(item), _Recovered(item))
+                # Beside what the stream told, not in its place: which of them is newer is for the filter to say.
+                self._inbox.put_keyed(self, (*self._key(item), _Recovered), _Recovered(item))
             else:
                 self._inbox.put(self, _Recovered(item))
 
@@ -228,7 +229,8 @@ class Channel(Generic[T]):
             self._put_broken(frame, error)
             return
         self._newest = item
-        self._inbox.put_keyed(self, self._key(item), item)
+        # What was there before does not replace what is new: which of them comes first is not promised.
+        self._inbox.put_keyed(self, (*self._key(item), getattr(item, "is_snapshot", None)), item)
 
     def _put_candle(self, frame: bytes) -> None:
         self.received += 1
@@ -269,6 +271,7 @@ class Channel(Generic[T]):
             admit = self._filter
             if admit is None:
                 self._last = item
+                self._snapshot_over = True  # its one state has come
                 return item
             return item if admit.admit(item) is Verdict.NEW else None
         for event in self.events_of(payload):
@@ -296,19 +299,21 @@ class Channel(Generic[T]):
                 raise self._explain(payload, error) from None
         else:
             item = cast("T", payload.item if isinstance(payload, _Recovered) else payload)
-        if self._filter is not None and self._filter.admit(item) is not Verdict.NEW:
-            return ()
+        if self._filter is not None:
+            judge = self._filter.admit_recovered if is_recovered else self._filter.admit
+            if judge(item) is not Verdict.NEW:
+                return ()
         return self._item_events(item, is_recovered=is_recovered)
 
     @property
     def duplicates(self) -> int:
         """How many items came more than once."""
-        return 0 if self._filter is None else self._filter.duplicates
+        return sum(judge.duplicates for judge in (self._filter, self._tracker) if judge is not None)
 
     @property
     def stale(self) -> int:
         """How many items came after newer ones."""
-        return 0 if self._filter is None else self._filter.stale
+        return sum(judge.stale for judge in (self._filter, self._tracker) if judge is not None)
 
     @property
     def latest(self) -> T | None:

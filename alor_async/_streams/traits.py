@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from alor_async._contract import subscriptions as specs
 from alor_async._http.message import StreamSpec
-from alor_async._streams.filters import Filter, MarketTrades, Orders, OwnTrades, Positions
+from alor_async._streams.filters import Filter, MarketTrades, Orders, OwnTrades, Positions, StopOrders
 
 __all__ = ["Traits", "traits_of"]
 
@@ -55,7 +55,7 @@ _TRAITS: Final[Mapping[StreamSpec[Any, Any], Traits]] = {
     specs.STREAMS_TRADES: Traits(priority=1, make_filter=OwnTrades, is_own=True, is_ledger=True, exchange_time=_traded),
     specs.STREAMS_POSITIONS: Traits(priority=2, make_filter=Positions, is_own=True),
     specs.STREAMS_STOP_ORDERS: Traits(
-        priority=3, make_filter=Orders, is_own=True, is_ledger=True, exchange_time=_updated
+        priority=3, make_filter=StopOrders, is_own=True, is_ledger=True, exchange_time=_updated
     ),
     specs.STREAMS_SUMMARIES: Traits(priority=4),
     specs.STREAMS_RISKS: Traits(priority=4),

@@ -1,4 +1,4 @@
-"""The main job in one page: sign in, watch the market, pull candles, trade. No account, no network: it is the sandbox.
+"""The main job in one page: sign in, look, pull candles, trade, follow. No account, no network: it is the sandbox.
 
 Run it with `make demo`. It shows the same on any day, and exits with 0 only if everything that it shows held.
 """
@@ -6,6 +6,7 @@ Run it with `make demo`. It shows the same on any day, and exits with 0 only if 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from datetime import timedelta
@@ -16,11 +17,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from alor_async import AsyncAlor, Instrument, OrderStatus, Side, Timeframe
+from alor_async import (
+    AsyncAlor,
+    Disconnected,
+    Gap,
+    Instrument,
+    OrderStatus,
+    Reconnected,
+    Side,
+    Subscription,
+    Timeframe,
+    Update,
+)
 from alor_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from alor_async import Order
+    from alor_async import Order, OrderBook, Trade
 
 PORTFOLIO = "D39004"
 SYMBOL = "MOEX:SBER"
@@ -160,6 +172,81 @@ async def trade(alor: AsyncAlor, sandbox: Sandbox, checks: Checks) -> None:
     checks.expect("the cash went where it should", held=cash_now == cash - paid - fees)
 
 
+async def follow(alor: AsyncAlor, sandbox: Sandbox, checks: Checks) -> None:
+    console.print(f"[bold]7. Streams[/]: the book of {SYMBOL}, our orders and fills, across a connection that breaks:")
+    async with (
+        asyncio.timeout(20),
+        alor.streams.order_book(SYMBOL, depth=1, frequency_ms=10) as books,
+        alor.streams.orders(PORTFOLIO, skip_snapshot=True) as orders,
+        alor.streams.trades(PORTFOLIO, skip_snapshot=True) as fills,
+    ):
+        await watch_live(books, sandbox, checks)
+        bid = sandbox.market[SYMBOL].book.bids[0]
+        bought = await alor.orders.place_limit(PORTFOLIO, SYMBOL, Side.BUY, lots=LOTS, price=bid.price)
+        await hear(orders, OrderStatus.WORKING)
+        with sandbox.faults.ws.refuse(503, times=None):  # nobody gets back in for the time being
+            sandbox.faults.ws.abort()
+            await hear(orders, Disconnected)
+            for lots in (bid.lots + 3, LOTS - 3):
+                sandbox.market[SYMBOL].take("sell", lots=lots)
+            console.print("   [dim]the market meets our order, and nobody can tell us[/]")
+        kinds, order = await hear(orders, OrderStatus.FILLED)
+        checks.expect("the gap is announced", held=kinds[:2] == [Gap, Reconnected])
+        checks.expect("our order is found", held=order is not None and order.order_id == bought.order_id)
+        sold = await alor.orders.place_market(PORTFOLIO, SYMBOL, Side.SELL, lots=LOTS)
+        await count_fills(fills, {bought.order_id, sold.order_id}, sandbox, checks)
+        await watch_live(books, sandbox, checks)
+        checks.expect("each stream had one gap", held=[s.gaps for s in (books, orders, fills)] == [1, 1, 1])
+
+
+async def watch_live(books: Subscription[OrderBook], sandbox: Sandbox, checks: Checks) -> None:
+    """Let time pass, and show how the stream's book becomes the exchange's."""
+    for _ in range(LOOKS // 2):
+        await sandbox.clock.advance(seconds=PAUSE)
+        truth = sandbox.market[SYMBOL].book
+        top = [(level.price, level.lots) for level in (truth.bids[0], truth.asks[0])]
+        book = await anext(books)
+        while [(level.price, level.lots) for level in (book.bids[0], book.asks[0])] != top:
+            book = await anext(books)
+        bid, ask = book.bids[0], book.asks[0]
+        cells = f"{bid.lots:>8} [green]{bid.price}[/] [red]{ask.price}[/] {ask.lots}"
+        console.print(f"   book      {book.time:%H:%M:%S} {cells}")
+        checks.expect("a live book is not crossed", held=bid.price < ask.price)
+
+
+async def hear(orders: Subscription[Order], until: OrderStatus | type) -> tuple[list[type], Order | None]:
+    """Tell what the stream of orders tells, until such an order or event; give the kinds of events, and the last order."""
+    kinds: list[type] = []
+    last: Order | None = None
+    async for event in orders.events():
+        kinds.append(type(event))
+        match event:
+            case Update(item=last):
+                show("recovered" if event.is_recovered else "told", last)
+            case Disconnected():
+                console.print(f"   [yellow]the connection is {event.reason}[/]")
+            case Gap(since=since, until=back):
+                console.print(f"   [yellow]nothing was heard for {(back - since).total_seconds():.1f} s[/]")
+            case Reconnected():
+                console.print(f"   [yellow]connected again, attempt {event.attempts}[/]")
+            case _:
+                pass
+        if until in (kinds[-1], last and last.status):
+            break
+    return kinds, last
+
+
+async def count_fills(fills: Subscription[Trade], order_ids: set[str], sandbox: Sandbox, checks: Checks) -> None:
+    """Show our fills, those of the gap and those after it."""
+    truth = [trade.trade_id for trade in sandbox.trades(PORTFOLIO) if trade.order_id in order_ids]
+    told: list[str] = []
+    while len(told) < len(truth):
+        fill = await anext(fills)
+        told.append(fill.trade_id)
+        console.print(f"   fill      {fill.trade_id}  {fill.side} {fill.lots} lots at {fill.price}")
+    checks.expect("each fill comes once, in order", held=told == truth)
+
+
 async def holdings(alor: AsyncAlor) -> tuple[Decimal, Decimal]:
     """Units of the instrument, and cash."""
     rows = {row.broker_symbol: row.units for row in await alor.account.list_positions(PORTFOLIO)}
@@ -174,6 +261,7 @@ def show(what: str, order: Order) -> None:
 
 
 async def main() -> int:
+    logging.getLogger("alor_async.streams").setLevel(logging.ERROR)  # what it warns of is shown here anyway
     checks = Checks()
     began = time.perf_counter()
     async with (
@@ -185,6 +273,7 @@ async def main() -> int:
         await watch(alor, sandbox, checks)
         await pull(alor, instruments, checks)
         await trade(alor, sandbox, checks)
+        await follow(alor, sandbox, checks)
         sandbox.check()
         requests, refreshes = len(sandbox.requests), sandbox.tokens.refreshes
     checks.expect("one token was enough", held=refreshes == 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import httpx
@@ -12,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from alor_async import AsyncAlor
 from alor_async.sandbox import Sandbox
 from examples.fastapi_app import create_app
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -90,3 +93,53 @@ async def test_a_failing_broker_is_503_or_502(http: httpx.AsyncClient, sandbox: 
     with sandbox.faults.http.body("<html>", operation="market_data.get_quotes", times=None):
         assert (await http.get("/quotes/MOEX:SBER")).status_code == 502
     assert (await http.get("/quotes/MOEX:SBER")).status_code == 200
+
+
+async def until_answered(http: httpx.AsyncClient, path: str, wanted: Callable[[httpx.Response], bool]) -> None:
+    """Ask until the answer is the wanted one: a caller of the service has no event to wait for."""
+    async with asyncio.timeout(5):
+        while not wanted(await http.get(path)):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def is_ok(answer: httpx.Response) -> bool:
+    return answer.status_code == 200
+
+
+async def test_a_live_quote_is_that_of_the_exchange(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    await until_answered(http, "/live/MOEX:SBER", is_ok)
+    sandbox.market["SBER"].gap(-1)
+    price = str(sandbox.market["SBER"].quote.last_price)
+    await until_answered(http, "/live/MOEX:SBER", lambda answer: answer.json()["last_price"] == price)
+    assert sandbox.requests.count("market_data.get_quotes") == 0, "nothing is polled"
+    assert (await http.get("/live/MOEX:LKOH")).status_code == 404
+
+
+async def test_an_old_quote_is_never_served_as_a_live_one(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    await until_answered(http, "/live/MOEX:SBER", is_ok)
+    with sandbox.faults.ws.refuse(503, times=None):
+        sandbox.faults.ws.abort()
+        await until_answered(http, "/live/MOEX:SBER", lambda answer: answer.status_code == 503)
+    await until_answered(http, "/live/MOEX:SBER", is_ok)
+
+
+async def test_each_fill_is_told_once_across_a_broken_connection(
+    http: httpx.AsyncClient, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "examples.fastapi_app")
+
+    def told() -> list[str]:
+        return [message for name, _, message in caplog.record_tuples if name == "examples.fastapi_app"]
+
+    async def buy(lots: int) -> None:
+        price = str(sandbox.market["SBER"].book.asks[0].price)
+        headers = {"Idempotency-Key": str(uuid4())}
+        assert (await http.post("/portfolios/D39004/orders", json=order(lots, price), headers=headers)).is_success
+
+    with sandbox.faults.ws.refuse(503, times=None):
+        sandbox.faults.ws.abort()
+        await buy(1)
+    await until(lambda: len(told()) == 1)
+    await buy(2)
+    await until(lambda: len(told()) == len(sandbox.trades("D39004")))
+    assert [message.split(" at ")[0] for message in told()] == ["buy SBER 1 lots", "buy SBER 2 lots"]

@@ -24,13 +24,14 @@ import pytest
 
 import alor_async.errors
 from alor_async import AsyncAlor
+from alor_async._ws.close_codes import remedy
 from alor_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "README.ru.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?:^<!-- run: (?P<mode>\w+) -->\n)?^```python\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 SNIPPET = re.compile(r'^--8<-- "(?P<path>[^"]+)"$', re.MULTILINE)
-FACADES = ("instruments", "market_data", "account", "orders", "stop_orders", "order_groups")
+FACADES = ("instruments", "market_data", "account", "orders", "stop_orders", "order_groups", "streams")
 CLIENT = AsyncAlor("nobodys-token", environment=alor_async.TEST)
 
 
@@ -155,7 +156,7 @@ def public_methods(target: object) -> list[str]:
     return [
         name
         for name, value in inspect.getmembers(type(target))
-        if not name.startswith("_") and (inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value))
+        if not name.startswith("_") and inspect.isfunction(value)
     ]
 
 
@@ -173,6 +174,16 @@ def test_the_tree_of_errors_is_complete_and_true(page: str) -> None:
         "TimeoutError",
     }
     assert named <= set(alor_async.errors.__all__)
+
+
+def test_the_table_of_close_codes_is_complete_and_true() -> None:
+    text = (ROOT / "docs" / "concepts" / "streams.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{4}(?:, \d{4})*) \| [^|]+ \| ([a-z ]+) \|$", text, re.MULTILINE)
+    told = {int(code): then.replace(" ", "_") for codes, then in rows for code in codes.split(", ")}
+    assert "| any other | | reconnect |" in text
+    assert told.keys() >= {*range(1000, 1004), *range(1005, 1016)}
+    for code in range(5000):
+        assert told.get(code, "reconnect") == remedy(code).value, code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])

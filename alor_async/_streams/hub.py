@@ -100,6 +100,8 @@ class Hub:
             self._timer = None
         for subscription in tuple(self._subscriptions):
             self.fail(subscription, ClosedError("this client was closed"), at_once=True)
+        if self._meters is not None:
+            self._meters.flush()
         tasks = {*self._tasks, *(line.task for line in self._lines)}
         self._lines.clear()
         for task in tasks:

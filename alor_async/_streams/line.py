@@ -351,7 +351,9 @@ class Line:
             self._leave(seat)
             self._clock.call_later(self._retry_pause(), lambda: self._want_still(seat))
         else:
-            reason = None if message is None else shorten(redact(message), _MOST_REASON)
+            owner = seat.channel.portfolio
+            secrets = () if owner is None else (owner.id,)
+            reason = None if message is None else shorten(redact(message, secrets), _MOST_REASON)
             self._reject(seat, code, reason, f"the broker refused with {code}: {reason or 'no reason given'}")
 
     def _retry_pause(self) -> float:

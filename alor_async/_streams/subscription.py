@@ -209,6 +209,11 @@ class Subscription(Generic[T_co]):
     def take_item(self) -> T_co | None:
         """Take the next item that waits; None when there is none."""
         inbox = self._inbox
+        while self._outbox:
+            event = self._outbox.popleft()  # somebody read events and left between two of one message
+            if isinstance(event, Update):
+                self.delivered += 1
+                return event.item
         while True:
             entry = inbox.take()
             if entry is None:
@@ -235,7 +240,9 @@ class Subscription(Generic[T_co]):
                 return None
             channel, payload = entry
             if inbox.lost and not inbox.is_overflowing and channel is not None:
-                outbox.append(self._slow_gap())
+                gap = self._slow_gap()
+                self._log(gap)
+                outbox.append(gap)
             if channel is None:
                 self._log(payload)
                 outbox.append(payload)  # type: ignore[arg-type]

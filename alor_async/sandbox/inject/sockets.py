@@ -174,7 +174,7 @@ class WsFaults(SocketFaults):
         self, status: int = 400, message: str = "Rejected", *, closes: bool = False, **which: Unpack[Which]
     ) -> Armed:
         """Refuse subscriptions with this reply."""
-        which.setdefault("opcode", "*Subscribe*")
+        which.setdefault("opcode", "*[!n]Subscribe*")  # opcodes are told in any case: `unsubscribe` is not meant
         effect = effects.Say(code=status, text=message, closes=closes)
         return self._message("reject_subscribe", effect, which, BEFORE)
 

@@ -29,8 +29,8 @@ from tests.support.waiting import until
 
 PORTFOLIO: Final = "D39004"
 INSTRUMENTS: Final = ("MOEX:SBER", "MOEX:GAZP")
-MORNING: Final = datetime(2026, 3, 17, 6, 0, tzinfo=UTC)
-"""Nine in Moscow, a Tuesday: ten hours from here belong to one day of the exchange."""
+MORNING: Final = datetime(2026, 3, 17, 7, 10, tzinfo=UTC)
+"""Ten past ten in Moscow, a Tuesday: the session has begun, and ten hours from here belong to it."""
 
 _SETTLING: Final = 90.0
 """After the last bad time the client may still pause before it tries again; seconds."""

@@ -18,6 +18,11 @@ class _Timer:
 
     def cancel(self) -> None:
         self.is_cancelled = True
+        self.callback = _nothing  # what it holds must not live on until it would have been due
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class ManualClock(Clock):

@@ -19,3 +19,15 @@ async def mistakes(alor: AsyncAlor, order: Order, stop_order: StopOrder) -> None
     order.lots = 5  # type: ignore[misc]  # models are frozen
     InstrumentId("SBER")  # type: ignore[call-arg]
     alor.market_data.quote  # type: ignore[attr-defined]  # noqa: B018
+
+
+async def mistakes_with_streams(alor: AsyncAlor) -> None:
+    alor.streams.order_book(5)  # type: ignore[arg-type]
+    alor.streams.order_book("MOEX:SBER", depth="10")  # type: ignore[arg-type]
+    alor.streams.order_book("MOEX:SBER", on_slow="wait")  # type: ignore[arg-type]
+    alor.streams.candles("MOEX:SBER", timeframe=60)  # type: ignore[call-arg]  # from when?
+    alor.streams.orders("D39004", ["working"])  # type: ignore[call-arg]
+    alor.streams.trades("D39004", "D39005")  # type: ignore[call-arg, arg-type]  # a subscription each
+    await alor.streams.orders("D39004")  # type: ignore[misc]  # it is entered, not awaited
+    for _ in alor.streams.orders("D39004"):  # type: ignore[attr-defined]
+        pass

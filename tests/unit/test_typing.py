@@ -21,7 +21,8 @@ def test_the_typing_examples_are_seen_as_they_are_written(monkeypatch):
 
 def test_there_are_examples_and_mistakes_to_see():
     text = {path.stem: path.read_text(encoding="utf-8") for path in TYPING.glob("*.py")}
-    assert set(text) >= {"reads", "commands", "mistakes"}
+    assert set(text) >= {"reads", "commands", "streams", "mistakes"}
     assert text["reads"].count("assert_type(") > 30
     assert text["commands"].count("assert_type(") > 15
-    assert len(re.findall(r"# type: ignore\[", text["mistakes"])) > 8
+    assert text["streams"].count("assert_type(") > 40
+    assert len(re.findall(r"# type: ignore\[", text["mistakes"])) > 16

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from alor_async._contract import operations, subscriptions
 from alor_async._policy.arguments import check_since
-from alor_async._policy.clock import Clock
 from alor_async._policy.paging import MOSCOW, TradeWalk
 from alor_async.errors import AuthError, NotFound, RequestError
 from alor_async.values import Format
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from alor_async._http.message import StreamSpec
     from alor_async._http.request import Operation
     from alor_async._http.session import Session
+    from alor_async._policy.clock import Clock
     from alor_async.models import Trade
     from alor_async.values import Portfolio
 
@@ -45,13 +45,15 @@ class Recovery:
     Args:
         session: What carries the requests, within its own time-outs and retries.
         clock: Where `since` comes from.
+        page_size: Own trades of earlier days that are asked for at once, 1 000 at most.
     """
 
-    __slots__ = ("_clock", "_session")
+    __slots__ = ("_clock", "_page_size", "_session")
 
-    def __init__(self, session: Session, clock: Clock | None = None) -> None:
+    def __init__(self, session: Session, clock: Clock, *, page_size: int = _TRADES_PER_REQUEST) -> None:
         self._session = session
-        self._clock = Clock() if clock is None else clock
+        self._clock = clock
+        self._page_size = page_size
 
     async def read(self, spec: StreamSpec[Any, Any], portfolio: Portfolio, since: datetime) -> tuple[object, ...]:
         """Read what a stream may have missed, oldest first, and with it things that it did not miss.
@@ -65,7 +67,7 @@ class Recovery:
             ClosedError: The session was closed.
             AuthError: No usable token.
             RequestError: A request failed.
-            InvalidArgument: More than a thousand own trades of an earlier day lie in one second.
+            InvalidArgument: More than a page of own trades of an earlier day lie in one second.
         """
         if spec is subscriptions.STREAMS_TRADES:
             return tuple(await self._trades(portfolio, since))
@@ -93,14 +95,14 @@ class Recovery:
     async def _trades_from(self, portfolio: Portfolio, start: datetime) -> list[Trade]:
         """Read the own trades of earlier days, page by page."""
         trades: list[Trade] = []
-        walk = TradeWalk(start, _TRADES_PER_REQUEST)
+        walk = TradeWalk(start, self._page_size)
         while not walk.done:
             request = operations.ACCOUNT_LIST_TRADES_HISTORY.request(
                 format=Format.HEAVY,
                 exchange=portfolio.read_exchange,
                 portfolio=portfolio.id,
                 date_from=check_since("since", walk.since),
-                limit=_TRADES_PER_REQUEST,
+                limit=self._page_size,
                 order_by_date=True,
                 descending=False,
             )

@@ -274,8 +274,10 @@ class Channel(Generic[T]):
                 self._snapshot_over = True  # its one state has come
                 return item
             return item if admit.admit(item) is Verdict.NEW else None
+        last = self._last
         for event in self.events_of(payload):
-            if isinstance(event, Update):
+            # That a candle is complete is no news of its own where only candles are wanted.
+            if isinstance(event, Update) and not (event.is_closed and event.item == last):
                 return event.item
         return None
 

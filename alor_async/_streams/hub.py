@@ -69,6 +69,7 @@ class Hub:
         self.random = random
         self.knows_ping = True
         self.traffic_at = 0.0
+        self._ping_was_answered = False
         self._session = session
         self._recovery = Recovery(session, clock)
         self._telemetry: Telemetry | None = None
@@ -150,7 +151,7 @@ class Hub:
         for line in self._lines:
             for channel in subscription.channels:
                 line.remove(channel)
-        subscription.outages.clear()
+        subscription.outage = None
         if self._meters is not None:
             self._meters.forget(subscription)
 
@@ -195,15 +196,25 @@ class Hub:
         except AlorError:
             return None
 
-    def forget_token(self) -> None:
-        """The broker refused the token that was used last."""
-        self._session.invalidate_token(self._token)
+    def forget_token(self, token: str | None = None) -> None:
+        """The broker refused a token, or what was done with the one that was used last."""
+        self._session.invalidate_token(token or self._token)
 
     def note_ping(self, *, is_known: bool) -> None:
-        """The broker answered its own ping, or does not know it."""
+        """The broker answered its own ping, or said that it does not know it."""
         if self.knows_ping and not is_known:
             STREAM_LOGGER.info("the broker does not know `ping`: the protocol's own is used alone")
         self.knows_ping = is_known
+        self._ping_was_answered = self._ping_was_answered or is_known
+
+    def suspect_ping(self) -> None:
+        """A connection was closed while a ping was open: where none was ever answered, that was the reason."""
+        if not self._ping_was_answered:
+            self.note_ping(is_known=False)
+
+    def long_pause(self) -> float:
+        """Give the pause before something is asked for again that the broker does not want to give at present; seconds."""
+        return self.settings.reconnect_base + self.settings.reconnect_cap * self.random() / 10
 
     def look_up(self, seat: Seat, since: datetime) -> None:
         """Begin to look up what happened since a moment."""
@@ -231,11 +242,7 @@ class Hub:
             return
         for channel in list(crowded.seats)[crowded.capacity :]:
             seat = crowded.seats.pop(channel)
-            line = self._pick()
-            outage = seat.subscription.outages.get(crowded)
-            if outage is not None and channel in outage.waiting:
-                seat.subscription.outages.setdefault(line, outage)
-            line.add(seat)
+            self._pick().add(seat)
 
     @contextlib.contextmanager
     def reconnecting(self, reason: GapReason) -> Generator[Reconnection]:
@@ -285,6 +292,7 @@ class Hub:
         if len(self._lines) < self.settings.max_sockets:
             line = Line(self, next(self._line_numbers))
             line.task.add_done_callback(self.note_failed_task)
+            line.task.add_done_callback(lambda _: self._forget(line))
             self._lines.append(line)
             return line
         if with_room:
@@ -292,6 +300,16 @@ class Hub:
         raise StreamError(
             f"all {len(self._lines)} sockets are full: the broker takes {MOST_SEATS} subscriptions on each"
         )
+
+    def _forget(self, line: Line) -> None:
+        """A line has ended: what was put on it since goes to another."""
+        if line not in self._lines:
+            return
+        self._lines.remove(line)
+        seats, line.seats = line.seats, {}
+        for seat in seats.values():
+            if not self._is_closed:
+                self._pick().add(seat)
 
     def _patience(self, subscription: Subscription[Any]) -> float:
         waiting = sum(line.waiting for line in self._lines) + len(subscription.channels)

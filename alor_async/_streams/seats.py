@@ -43,13 +43,13 @@ class Opening:
 
 
 class Outage:
-    """An interruption of one subscription on one line.
+    """An interruption of one subscription, of all of its channels or of some.
 
     Attributes:
-        since: When the line was last seen alive.
+        since: When what broke was last seen alive.
         reason: What happened.
         waiting: The channels that are not back yet.
-        is_announced: Whether the consumer knows that the line is back.
+        is_announced: Whether the consumer knows that it is over for some.
     """
 
     __slots__ = ("is_announced", "reason", "since", "waiting")
@@ -65,6 +65,7 @@ class Seat:
     """One channel on a line.
 
     Attributes:
+        token: The token with which it was asked for last.
         guid: The name under which it was asked for on this connection; None while it waits to be.
         asked_at: When, in monotonic seconds.
         is_accepted: Whether the broker said yes.
@@ -90,6 +91,7 @@ class Seat:
         "repeats",
         "replays",
         "subscription",
+        "token",
         "was_live",
     )
 
@@ -98,6 +100,7 @@ class Seat:
         self.subscription = subscription
         self.opening: Opening | None = opening
         self.guid: str | None = None
+        self.token = ""
         self.asked_at = 0.0
         self.is_accepted = False
         self.was_live = False
@@ -127,7 +130,7 @@ class Seat:
         if self.channel.traits.is_own and (self.owed_since is None or since < self.owed_since):
             self.owed_since = since
 
-    def interrupt(self, since: datetime, reason: GapReason, line: object) -> None:
+    def interrupt(self, since: datetime, reason: GapReason) -> None:
         """The connection is gone."""
         self.guid = None
         self.is_accepted = False
@@ -136,30 +139,29 @@ class Seat:
             self.was_live = True
         if not self.was_live:
             return
-        outages = self.subscription.outages
-        outage = outages.get(line)
+        subscription = self.subscription
+        outage = subscription.outage
         if outage is None or outage.is_announced:
-            # A line that breaks again before all are back goes on with the same gap.
-            outage = outage or Outage(since, reason)
+            # One that begins before all are back goes on with the same gap.
+            outage = subscription.outage = outage or Outage(since, reason)
             outage.is_announced = False
-            outages[line] = outage
-            self.subscription.inbox.notify(Disconnected(since=outage.since, reason=reason))
+            subscription.inbox.notify(Disconnected(since=since, reason=reason))
+        outage.since = min(outage.since, since)
         outage.waiting.add(self.channel)
         self.owe(outage.since)
         self.channel.renew()
 
-    def settle(self, now: datetime, attempts: int, line: object) -> None:
+    def settle(self, now: datetime, attempts: int) -> None:
         """It is back: the first sign came."""
         self.was_live = True
-        outages = self.subscription.outages
-        outage = outages.get(line)
+        subscription = self.subscription
+        outage = subscription.outage
         if outage is None or self.channel not in outage.waiting:
             return
-        inbox = self.subscription.inbox
         outage.waiting.discard(self.channel)
         if not outage.waiting:
-            del outages[line]
-            inbox.notify(Gap(since=outage.since, until=max(now, outage.since), reason=outage.reason))
+            subscription.outage = None
+            subscription.inbox.notify(Gap(since=outage.since, until=max(now, outage.since), reason=outage.reason))
         if not outage.is_announced:
             outage.is_announced = True
-            inbox.notify(Reconnected(at=now, attempts=attempts))
+            subscription.inbox.notify(Reconnected(at=now, attempts=attempts))

@@ -53,8 +53,9 @@ class Subscription(Generic[T_co]):
         self.delivered = 0
         self.gaps = 0
         self._lag: float | None = None
-        self.outages: dict[object, Outage] = {}
-        """Interruptions that are not over, by the socket that broke."""
+        self._looked_at = 0
+        self.outage: Outage | None = None
+        """The interruption that is not over for all of it."""
         self._state = "new"
         self._outbox: deque[Event[T_co]] = deque()
 
@@ -165,11 +166,14 @@ class Subscription(Generic[T_co]):
         return self._lag
 
     def note_lag(self, now: float) -> None:
-        """Look at the newest item. Called by the hub."""
-        for channel in self.channels[:1]:
-            latest = channel.latest
-            moment = None if latest is None else channel.traits.exchange_time(latest)
-            self._lag = None if moment is None else now - moment
+        """Look at the newest item, if there is news. Called by the hub."""
+        received = self.received
+        if received == self._looked_at:
+            return
+        self._looked_at = received
+        latest = self.channels[0].latest
+        moment = None if latest is None else self.channels[0].traits.exchange_time(latest)
+        self._lag = None if moment is None else now - moment
 
     @property
     def inbox(self) -> Inbox:

@@ -26,7 +26,7 @@ E = TypeVar("E", bound=Exception)
 WITHIN: Final = 5.0
 SBER: Final = InstrumentId("SBER", "MOEX")
 BEGIN: Final = NOON - timedelta(minutes=30)
-QUICK: Final = StreamSettings(snapshot_pause=0.2)
+QUICK: Final = StreamSettings(snapshot_pause=0.15)
 SPECS: Final[dict[str, StreamSpec[Any, Any]]] = {spec.name.removeprefix("streams."): spec for spec in ALL}
 
 

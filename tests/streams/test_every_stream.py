@@ -41,29 +41,26 @@ async def until_told(events: Any, news: list[Any]) -> list[Update[Any]]:
 
 @EVERY
 @IN_EVERY_FORMAT
-async def test_what_was_there_before_is_what_rest_shows(floor: Floor, stream: Stream, format: Format) -> None:
-    async with stream.open(floor.alor, format=format) as subscription:
-        *updates, end = await through(subscription.events(), SnapshotEnd)
-        told = [plain(item) for item in newest([update.item for update in updates])]
-        assert told == await stream.listed(floor, format)
-    assert updates
-    assert all(update.is_snapshot and not update.is_recovered for update in updates)
-    assert {update.instrument_id for update in [*updates, end]} == {stream.instrument_id}
-    assert {request["format"] for request in floor.messages if request["opcode"] == stream.spec.opcode} == {format}
-
-
-@EVERY
-@IN_EVERY_FORMAT
-async def test_what_happens_then_is_what_rest_shows(floor: Floor, stream: Stream, format: Format) -> None:
+async def test_what_was_there_before_and_what_happens_then_is_what_rest_shows(
+    floor: Floor, stream: Stream, format: Format
+) -> None:
     async with stream.open(floor.alor, format=format) as subscription:
         events = subscription.events()
-        await through(events, SnapshotEnd)
+        *snapshot, end = await through(events, SnapshotEnd)
+        told = [plain(item) for item in newest([update.item for update in snapshot])]
+        assert told == await stream.listed(floor, format)
         (news,) = await stirred(floor, stream, format)
-        updates = await until_told(events, news)
-        assert not any(update.is_snapshot or update.is_recovered for update in updates)
-        assert {update.instrument_id for update in updates} == {stream.instrument_id}
-        assert all(update.item.is_snapshot is False for update in updates if stream.spec.has_snapshot_flag)
-        assert subscription.latest == updates[-1].item
+        live = await until_told(events, news)
+        assert subscription.latest == live[-1].item
+    assert snapshot
+    assert all(update.is_snapshot for update in snapshot)
+    assert not any(update.is_snapshot for update in live)
+    assert not any(update.is_recovered for update in [*snapshot, *live])
+    assert {update.instrument_id for update in [*snapshot, end, *live]} == {stream.instrument_id}
+    if stream.spec.has_snapshot_flag:
+        assert {update.item.is_snapshot for update in snapshot} == {True}
+        assert {update.item.is_snapshot for update in live} == {False}
+    assert {request["format"] for request in floor.messages if request["opcode"] == stream.spec.opcode} == {format}
 
 
 @EVERY

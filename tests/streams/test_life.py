@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Any
 
 import pytest
@@ -294,6 +295,20 @@ class TestCounting:
             prices = [(await floor.trade()).price for _ in range(4)]
             await until(lambda: quotes.received == 5)
             assert [quote.last_price for quote in await take(quotes, 5)][1:] == prices
+
+    async def test_the_lag_is_from_the_exchanges_time(self, floor: Floor) -> None:
+        async with floor.alor.streams.market_trades("MOEX:SBER") as tape:
+            assert tape.lag is None
+            made = await floor.trade()
+            await until(lambda: tape.lag is not None)
+            assert tape.lag == pytest.approx(time.time() - made.timestamp_ms / 1000, abs=3)
+
+    @pytest.mark.parametrize("name", ["candles", "summaries", "instruments"])
+    async def test_what_carries_no_time_has_no_lag(self, floor: Floor, name: str) -> None:
+        async with BY_NAME[name].open(floor.alor) as subscription, floor.alor.streams.quotes("MOEX:SBER") as quotes:
+            await until(lambda: quotes.lag is not None)
+            assert subscription.received > 0
+            assert subscription.lag is None
 
 
 class TestMerging:

@@ -216,3 +216,28 @@ class TestSnapshots:
                 first += await take(events)
         assert all(isinstance(event, Update) and event.is_snapshot for event in snapshot)
         assert all(isinstance(event, Update) and not event.is_snapshot for event in first)
+
+    @pytest.mark.parametrize("name", ["positions", "orders", "trades"])
+    async def test_comes_whole_before_the_news_to_one_who_looks_late(self, fresh: Floor, name: str) -> None:
+        stream = BY_NAME[name]
+        await fresh.buy()
+        before = await stream.listed(fresh, Format.SLIM)
+        async with stream.open(fresh.alor) as subscription:
+            number = await fresh.buy()
+            await until(lambda: subscription.received > len(before))
+            told = await take(subscription.events(), subscription.pending + 1)  # the end of the snapshot is no message
+        where = [type(event) for event in told].index(SnapshotEnd)
+        snapshot, news = told[:where], told[where + 1 :]
+        assert [plain(update.item) for update in snapshot] == before
+        assert all(update.is_snapshot for update in snapshot)
+        assert news
+        assert not any(update.is_snapshot for update in news)
+        assert not told[where].is_assumed, "what is new says so itself"
+        if name != "positions":
+            assert {update.item.order_id for update in news} == {number}
+
+    async def test_an_end_that_is_told_by_a_pause_alone_says_so(self, floor: Floor) -> None:
+        async with floor.alor.streams.orders(STOCKS) as orders, floor.alor.streams.summaries(STOCKS) as summaries:
+            *_, assumed = await through(orders.events(), SnapshotEnd)
+            *_, known = await through(summaries.events(), SnapshotEnd)
+        assert (assumed.is_assumed, known.is_assumed) == (True, False)

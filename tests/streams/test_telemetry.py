@@ -119,7 +119,8 @@ async def test_no_secret_is_in_any_of_it(floor: Floor, reports: Reports, caplog:
     caplog.set_level(logging.DEBUG)
     faults = floor.exchange.faults.ws
     async with client(floor.exchange, reports) as alor:
-        token = (await alor.get_claims()) and await alor._auth.get_token()  # type: ignore[union-attr]
+        assert alor._auth is not None
+        token = await alor._auth.get_token()
         for stream in STREAMS:
             async with stream.open(alor) as subscription:
                 events = subscription.events()

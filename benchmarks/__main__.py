@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import decoding, engine, fanout, footprint, gateway, history, market, rest, stampede
+from benchmarks import decoding, engine, fanout, footprint, gateway, history, market, rest, stampede, streams
 from benchmarks.harness import Result
 from benchmarks.server import running
 
@@ -20,7 +20,8 @@ MARKED = re.compile(r"(<!-- bench:start -->\n).*?(<!-- bench:end -->)", re.DOTAL
 
 def main() -> None:
     """Run the parts that are asked for, all by default."""
-    parts = {"decoding", "rest", "stampede", "footprint", "engine", "fanout", "gateway", "history", "market"}
+    parts = {"decoding", "rest", "stampede", "footprint", "streams"}
+    parts |= {"engine", "fanout", "gateway", "history", "market"}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(sorted(parts))}")
     parser.add_argument("--update-readme", action="store_true", help="put the table into README.md")
@@ -40,6 +41,8 @@ def main() -> None:
             results += asyncio.run(stampede.measure(server))
         if "footprint" in wanted:
             results += footprint.measure(server)
+        if "streams" in wanted:
+            results += streams.measure()
         if "engine" in wanted:
             results += asyncio.run(engine.measure())
         if "fanout" in wanted:

@@ -189,6 +189,8 @@ class _Peer(asyncio.Protocol):
     async def pour(self, chunks: list[_Chunk], count: int) -> None:
         for chunk in itertools.cycle(chunks):
             await self._may_write.wait()
+            if self.transport.is_closing():
+                return
             if count <= len(chunk.ends):
                 self.transport.write(chunk.bytes[: chunk.ends[count - 1]])
                 return

@@ -71,12 +71,12 @@ class Connection:
 
     Attributes:
         heard: How many messages of any kind have come.
-        last_heard: When life was last seen, to the accuracy of the watch; unix seconds.
+        last_heard: When life was last seen, or a little before, as the watch looks now and then; unix seconds.
     """
 
-    __slots__ = ("_answered", "_clock", "_ending", "_gone", "_illness", "_is_closing", "_is_local", "_liveness", "_messages",
-                 "_name", "_on_message", "_pings_sent", "_pong", "_pongs_heard", "_probe", "_seen", "_socket", "_timer",
-                 "_urgent", "_wake", "_writer", "heard", "last_heard")  # fmt: skip
+    __slots__ = ("_answered", "_clock", "_ending", "_gone", "_illness", "_is_closing", "_is_local", "_liveness",
+                 "_looked_at", "_messages", "_name", "_on_message", "_pings_sent", "_pong", "_pongs_heard", "_probe",
+                 "_seen", "_socket", "_timer", "_urgent", "_wake", "_writer", "heard", "last_heard")  # fmt: skip
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Connection:
         self._probe = probe
         self._name = name
         self.heard: int = 0
-        self.last_heard = clock.now()
+        self.last_heard = self._looked_at = clock.now()
         self._seen: int = 0
         self._answered = 0
         self._pings_sent = 0
@@ -250,7 +250,8 @@ class Connection:
         self._timer = self._clock.call_later(self._liveness.step, self._look)
         if self.heard != self._seen:
             self._seen = self.heard
-            self.last_heard = self._clock.now()
+            self.last_heard = self._looked_at  # nobody knows when since then: what was missed must not be older
+        self._looked_at = self._clock.now()
         judgement = self._liveness.tick(self._clock.monotonic(), self.heard, self._answered)
         if judgement.is_dead:
             self._illness = judgement.why

@@ -107,14 +107,15 @@ async def _trade(plan: Plan, both: SharedClock, report: Report) -> Verdict:
         steps = {name: sandbox.market[name].spec.price_step for name in INSTRUMENTS}
         view = View(alor, PORTFOLIO, steps, both.sandbox.clock.now)
         await both.finish(view.open(stack))
+        await both.finish(view.open_slow(stack, both))
         bot = Bot(alor, both, PORTFOLIO, view, random.Random(plan.seed))
+        verdict = Verdict(sandbox, PORTFOLIO, view, bot)
         async with _running(bot):
-            await _pass_the_day(plan, both, view, report)
+            await _pass_the_day(plan, both, verdict, report)
         await both.advance(_SETTLING)
         await both.finish(bot.retire(), within=300.0)
         sandbox.market.pause()
         await both.advance(5.0)
-        verdict = Verdict(sandbox, PORTFOLIO, view, bot)
         verdict.judge()
         report.note(sandbox, view, bot)
         await stack.aclose()
@@ -131,11 +132,13 @@ async def _running(bot: Bot) -> AsyncIterator[None]:
         await end(trading)
 
 
-async def _pass_the_day(plan: Plan, both: SharedClock, view: View, report: Report) -> None:
+async def _pass_the_day(plan: Plan, both: SharedClock, verdict: Verdict, report: Report) -> None:
     """Let calm and bad times take turns until the hours are over."""
+    view = verdict.view
     left = plan.hours * 3600.0
     for scenario in _bad_times(both.sandbox, plan):
         await _pass(min(plan.calm, left), both, view, report)
+        verdict.compare()
         left -= plan.calm
         if left < plan.bad + plan.calm:
             break

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
 from alor_async import AsyncAlor, StreamSettings
+from alor_async._streams.events import Disconnected, SnapshotEnd
 from alor_async._streams.subscription import Subscription
 from alor_async.sandbox import Sandbox
 from tests.soak.day import MORNING, PORTFOLIO, Baseline
@@ -27,11 +28,13 @@ class Outage:
 
     Attributes:
         attempts: How often it tried to connect.
-        ready_after: How long after the return everything was live again; seconds.
+        heard_after: How long after the return it asked again; seconds.
+        ready_after: How long after that everything was live again, and the snapshots were told; seconds.
         growth: By how much its memory grew between the first hour and the last; bytes.
     """
 
     attempts: int
+    heard_after: float
     ready_after: float
     growth: int
 
@@ -45,6 +48,7 @@ async def endure_an_outage(hours: float) -> Outage:
     async with Sandbox(3, time="stepped", start=MORNING) as sandbox:
         # A long step: nothing happens at the exchange meanwhile, and the client's own timers are kept to the microsecond.
         both = SharedClock(sandbox, step=600.0)
+        asyncio.get_running_loop().set_debug(False)  # it would keep a stack for each of very many timers
         async with both.client() as alor, AsyncExitStack() as stack:
             steps = {name: sandbox.market[name].spec.price_step for name in ("MOEX:SBER", "MOEX:GAZP")}
             view = View(alor, PORTFOLIO, steps, sandbox.clock.now)
@@ -59,17 +63,26 @@ async def endure_an_outage(hours: float) -> Outage:
                 assert asyncio.all_tasks() <= tasks, asyncio.all_tasks() - tasks
             assert not any(ear.subscription.is_live for ear in view.ears.values())
             absence.clear()
-            returned = both.monotonic()
-            await both.finish(_until_live(both, view), within=120.0)
-            outage = Outage(_attempts(view), both.monotonic() - returned, growth)
+            returned, sockets = both.monotonic(), sandbox.sockets.count("ws")
+            await both.finish(_until(both, lambda: sandbox.sockets.count("ws") > sockets), within=120.0)
+            heard = both.monotonic()
+            await both.finish(_until(both, lambda: all(map(_is_whole, view.ears.values()))), within=120.0)
+            outage = Outage(_attempts(view), heard - returned, both.monotonic() - heard, growth)
             await stack.aclose()
             await view.end()
     return outage
 
 
-async def _until_live(both: SharedClock, view: View) -> None:
-    while not all(ear.subscription.is_live for ear in view.ears.values()):
+async def _until(both: SharedClock, holds: Callable[[], bool]) -> None:
+    while not holds():
         await both.sleep(0.1)
+
+
+def _is_whole(ear: Ear) -> bool:
+    """Whether a subscription is live again, and all of its snapshots have come."""
+    since = next((at for at, notice in enumerate(ear.notices) if isinstance(notice, Disconnected)), 0)
+    ends = sum(isinstance(notice, SnapshotEnd) for notice in ear.notices[since:])
+    return ear.subscription.is_live and ends >= len(ear.subscription.channels)
 
 
 def _attempts(view: View) -> int:

@@ -18,8 +18,8 @@ async def main(hours: float) -> None:
     print(await live(Plan(hours=hours)), flush=True)
     outage = await endure_an_outage(_OUTAGE_HOURS)
     print(
-        f"away for {_OUTAGE_HOURS:g} hours: {outage.attempts} attempts, live again after {outage.ready_after:.1f} s, "
-        f"{outage.growth / 1024:+.0f} KB",
+        f"away for {_OUTAGE_HOURS:g} hours: {outage.attempts} attempts, the first to succeed {outage.heard_after:.0f} s "
+        f"after the return, all live {outage.ready_after:.1f} s later, {outage.growth / 1024:+.0f} KB",
         flush=True,
     )
     crowd = await churn(_SUBSCRIPTIONS)

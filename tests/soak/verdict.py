@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alor_async.sandbox import Sandbox
 from alor_async.sandbox.core.clock import to_datetime, to_us
+from tests.soak.view import MOST_WAITING
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from alor_async._streams.events import Gap
     from tests.soak.bot import Bot
-    from tests.soak.view import Ear, View
+    from tests.soak.view import Dawdler, Ear, View
 
 _STEP: Final = timedelta(seconds=1.5)
 """The two clocks move in steps of a second: within one, the order of things is not to be told from their times."""
+
+_NOTICES: Final = 100
+"""What is said about a stream waits beside its messages, and is never dropped."""
 
 _CUTS: Final = frozenset({"ws.abort", "ws.close", "net.nat_drop"})
 """The faults that end a connection, or let it go silent."""
@@ -31,28 +35,35 @@ class Verdict:
     def __init__(self, sandbox: Sandbox, portfolio: str, view: View, bot: Bot) -> None:
         self._sandbox = sandbox
         self._portfolio = portfolio
-        self._view = view
+        self.view = view
         self._bot = bot
-        self.mistakes: list[str] = list(view.mistakes)
+        self.mistakes: list[str] = []
 
     def raise_mistakes(self) -> None:
         """Raise them all as one."""
-        for name, ear in self._view.ears.items():
+        self.mistakes += self.view.mistakes
+        for name, ear in self.view.ears.items():
             self.mistakes += [f"{name}: {mistake}" for mistake in ear.mistakes]
         if self.mistakes:
             shown = "\n  ".join(self.mistakes[:40])
             raise AssertionError(f"{len(self.mistakes)} promises were broken:\n  {shown}")
 
-    def judge(self) -> None:
-        """Look at everything, once nothing happens any more."""
+    def compare(self) -> None:
+        """Hold what is known against what is, at a moment at which both rest and the network is well."""
         self._judge_intents()
         self._judge_fills()
         self._judge_orders()
         self._judge_positions()
-        for name, ear in self._view.ears.items():
+
+    def judge(self) -> None:
+        """Look at everything, once nothing happens any more."""
+        self.compare()
+        for name, ear in self.view.ears.items():
             self._judge_gaps(name, ear)
             self._judge_queue(name, ear)
         self._judge_market()
+        for dawdler in self.view.dawdlers:
+            self._judge_dawdler(dawdler)
 
     def _expect(self, holds: object, mistake: str) -> None:
         if not holds:
@@ -71,15 +82,15 @@ class Verdict:
 
     def _judge_fills(self) -> None:
         """O5: every fill exactly once, and together they are what the orders say."""
-        view = self._view
-        truth = {trade.trade_id: trade for trade in self._sandbox.trades(self._portfolio)}
-        twice = {number: count for number, count in view.fill_counts.items() if count != 1}
+        view = self.view
+        truth = {(trade.trade_id, trade.side.value): trade for trade in self._sandbox.trades(self._portfolio)}
+        twice = {key: count for key, count in view.fill_counts.items() if count != 1}
         self._expect(not twice, f"fills that did not come once: {twice}")
         self._compare("fills", view.fills.keys(), truth.keys())
-        for number in view.fills.keys() & truth.keys():
-            told, real = view.fills[number], truth[number]
+        for key in view.fills.keys() & truth.keys():
+            told, real = view.fills[key], truth[key]
             same = (told.order_id, told.price, told.lots) == (real.order_id, real.price, real.lots)
-            self._expect(same, f"fill {number} is told as {told}")
+            self._expect(same, f"fill {key} is told as {told}")
         filled: Counter[str] = Counter()
         for fill in view.fills.values():
             filled[fill.order_id] += int(fill.lots or 0)
@@ -92,8 +103,8 @@ class Verdict:
     def _judge_orders(self) -> None:
         """O4: the last states that were told are those of the exchange."""
         for what, told, real in (
-            ("orders", self._view.orders, self._sandbox.orders(self._portfolio)),
-            ("stop orders", self._view.stop_orders, self._sandbox.stop_orders(self._portfolio)),
+            ("orders", self.view.orders, self._sandbox.orders(self._portfolio)),
+            ("stop orders", self.view.stop_orders, self._sandbox.stop_orders(self._portfolio)),
         ):
             truth = {order.order_id: order for order in real}
             self._compare(what, told.keys(), truth.keys())
@@ -105,7 +116,7 @@ class Verdict:
 
     def _judge_positions(self) -> None:
         """O4 for holdings and money."""
-        told = {symbol: _holding(position) for symbol, position in self._view.positions.items()}
+        told = {symbol: _holding(position) for symbol, position in self.view.positions.items()}
         real = {position.symbol: _holding(position) for position in self._sandbox.positions(self._portfolio)}
         self._compare("positions", told.keys(), real.keys())
         for symbol in told.keys() & real.keys():
@@ -130,16 +141,26 @@ class Verdict:
         self._expect(ear.most_pending <= subscription.inbox.limit, f"{name}: {ear.most_pending} messages waited")
         self._expect(subscription.dropped == 0, f"{name}: {subscription.dropped} messages were dropped")
 
+    def _judge_dawdler(self, dawdler: Dawdler) -> None:
+        """O8 for who is far too slow: little waits for him, and what he missed he was told of."""
+        subscription = dawdler.subscription
+        name = f"slow {subscription.name}"
+        self._expect(dawdler.most_pending <= MOST_WAITING + _NOTICES, f"{name}: {dawdler.most_pending} waited")
+        self._expect(dawdler.items and not dawdler.task.done(), f"{name} never told anything, or not to the end")
+        self._expect(subscription.conflated + subscription.dropped, f"{name}: nothing was skipped, so it was not slow")
+        untold = subscription.dropped - dawdler.heard_of
+        self._expect(untold == subscription.inbox.lost, f"{name}: {untold} were lost, {subscription.inbox.lost} untold")
+
     def _judge_market(self) -> None:
         """O11 for what cannot be looked up: all trades outside of gaps came, and every candle closed once, as it is."""
-        for name in self._view.instruments:
-            gaps = self._view.ears["streams.market_trades"].gaps
-            began = self._view.began
+        for name in self.view.instruments:
+            gaps = self.view.ears["streams.market_trades"].gaps
+            began = self.view.began
             missed = [
                 trade.trade_id
                 for trade in self._trades_of(name)
                 if trade.traded_at >= began
-                and trade.trade_id not in self._view.trades[name]
+                and trade.trade_id not in self.view.trades[name]
                 and not any(_covers(gap, trade.traded_at) for gap in gaps)
             ]
             self._expect(not missed, f"{len(missed)} trades of {name} did not come, outside of any gap: {missed[:5]}")
@@ -151,7 +172,7 @@ class Verdict:
             return [market.entity(trade) for trade in market.session_prints(to_us(self._sandbox.clock.now))]
 
     def _judge_candles(self, name: str) -> None:
-        view = self._view
+        view = self.view
         real = {candle.timestamp: candle for candle in self._sandbox.market[name].candles("60", 24 * 60)}
         told = view.closed[name]
         first, last = view.began.timestamp(), max(real)

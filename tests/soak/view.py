@@ -8,12 +8,18 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from alor_async import AsyncAlor
+from alor_async._policy.clock import Clock
 from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Update
 from alor_async.models import Candle, MarketTrade, Order, OrderBook, OrderStatus, Position, StopOrder, Trade
 from alor_async.values import Timeframe
+
+MOST_WAITING: Final = 50
+"""So many trades may wait for one who is too slow."""
+
+FillKey: TypeAlias = tuple[str, str]
 
 TIMEFRAME: Final = Timeframe.MINUTE
 
@@ -81,6 +87,31 @@ class Ear:
             self.mistakes.append(f"out of place: {notice}")
 
 
+class Dawdler:
+    """Listens far too slowly.
+
+    Attributes:
+        items: How many items were heard.
+        heard_of: How many were told to be lost.
+        most_pending: The most entries that were seen waiting.
+    """
+
+    def __init__(self, subscription: Any, clock: Clock, pause: float) -> None:
+        self.subscription = subscription
+        self.items = 0
+        self.heard_of = 0
+        self.most_pending = 0
+        self.task = asyncio.create_task(self._listen(clock, pause), name=f"soak dawdles over {subscription.name}")
+
+    async def _listen(self, clock: Clock, pause: float) -> None:
+        async for event in self.subscription.events():
+            if isinstance(event, Update):
+                self.items += 1
+            elif isinstance(event, Gap):
+                self.heard_of += event.lost or 0
+            await clock.sleep(pause)
+
+
 class View:
     """Orders, fills, holdings and the market, as the streams tell of them.
 
@@ -88,11 +119,12 @@ class View:
         instruments: What is traded, such as `MOEX:SBER`.
         orders: The last state of each exchange order, by number.
         stop_orders: The same of conditional orders.
-        fills: The own trades by number; `fill_counts` counts how often each was delivered.
+        fills: The own trades by number and side, for who trades with himself has both; `fill_counts` counts how often each was delivered.
         positions: The holdings by symbol.
         trades: The ids of the market's trades that came, by instrument.
         closed: The candles that closed as they were told last, by instrument and open time.
         ears: One for each subscription, by name.
+        dawdlers: More subscriptions, of consumers who are too slow for them.
         mistakes: What contradicts a promise.
         began: When the streams were asked for, by the exchange's time.
     """
@@ -101,12 +133,13 @@ class View:
         self.instruments = tuple(steps)
         self.orders: dict[str, Order] = {}
         self.stop_orders: dict[str, StopOrder] = {}
-        self.fills: dict[str, Trade] = {}
-        self.fill_counts: Counter[str] = Counter()
+        self.fills: dict[FillKey, Trade] = {}
+        self.fill_counts: Counter[FillKey] = Counter()
         self.positions: dict[str, Position] = {}
         self.trades: dict[str, set[int]] = {name: set() for name in steps}
         self.closed: dict[str, dict[int, Candle]] = {name: {} for name in steps}
         self.ears: dict[str, Ear] = {}
+        self.dawdlers: list[Dawdler] = []
         self.mistakes: list[str] = []
         self._books: dict[str, OrderBook] = {}
         self._alor = alor
@@ -131,14 +164,26 @@ class View:
             await stack.enter_async_context(subscription)
             self.ears[subscription.name] = Ear(subscription, take)
 
+    async def open_slow(self, stack: AsyncExitStack, clock: Clock) -> None:
+        """Subscribe again, to hear little of it: of books the newest, of trades what is not dropped."""
+        for subscription in (
+            self._alor.streams.order_book(*self.instruments, depth=5),
+            self._alor.streams.market_trades(*self.instruments, on_slow="drop_oldest", inbox=MOST_WAITING),
+        ):
+            await stack.enter_async_context(subscription)
+            self.dawdlers.append(Dawdler(subscription, clock, pause=20.0))
+
     def measure(self) -> None:
         """Look at how much waits."""
-        for ear in self.ears.values():
-            ear.most_pending = max(ear.most_pending, ear.subscription.pending)
+        for listener in (*self.ears.values(), *self.dawdlers):
+            listener.most_pending = max(listener.most_pending, listener.subscription.pending)
 
     async def end(self) -> None:
         """Wait until every subscription has been heard to its end, which closing them brings about."""
+        for dawdler in self.dawdlers:
+            dawdler.task.cancel()  # it may be asleep
         await asyncio.gather(*(ear.task for ear in self.ears.values()))
+        await asyncio.gather(*(dawdler.task for dawdler in self.dawdlers), return_exceptions=True)
 
     # What the bot asks.
 
@@ -172,8 +217,9 @@ class View:
         self.stop_orders[update.item.order_id] = update.item
 
     def _take_fill(self, update: Update[Trade]) -> None:
-        self.fills[update.item.trade_id] = update.item
-        self.fill_counts[update.item.trade_id] += 1
+        key = update.item.trade_id, update.item.side.value
+        self.fills[key] = update.item
+        self.fill_counts[key] += 1
 
     def _take_position(self, update: Update[Position]) -> None:
         self.positions[update.item.symbol] = update.item

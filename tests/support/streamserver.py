@@ -83,6 +83,7 @@ class Line:
         self._request = request
         self._queue: deque[bytes] = deque()
         self._something_waits = asyncio.Event()
+        self._sender: asyncio.Task[None]
         self.is_held = False
         """While this holds nothing leaves."""
 
@@ -107,7 +108,7 @@ class Line:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye once everything queued has left, as servers do, without waiting for the answer."""
-        while self._queue:  # noqa: ASYNC110 - the queue is drained by another task, which has no event for it
+        while self._queue and not self._sender.done():  # noqa: ASYNC110 - the queue is drained by another task, which has no event for it
             await asyncio.sleep(0)
         with contextlib.suppress(ConnectionError):
             await self._websocket.send_frame(code.to_bytes(2, "big") + reason.encode(), web.WSMsgType.CLOSE)
@@ -135,7 +136,7 @@ class Line:
         return next(one.guid for one in reversed(self.subscriptions) if one.subject == subject and opcode in one.opcode)
 
     async def run(self) -> None:
-        sender = asyncio.create_task(self._send(), name=f"scripted sender {self.number}")
+        sender = self._sender = asyncio.create_task(self._send(), name=f"scripted sender {self.number}")
         try:
             async for message in self._websocket:
                 one = Heard(self.server.clock.monotonic(), self.number, json.loads(message.data))

@@ -183,13 +183,13 @@ class Channel(Generic[T]):
         self._inbox.notify(Pause(), self)
 
     def put_recovered(self, items: Iterable[object]) -> None:
-        """Add what was looked up after a gap."""
+        """Add what was looked up after a gap: all of it, for there is nothing that would make up for it in turn."""
         for item in items:
             if self.spec.key:
                 # Beside what the stream told, not in its place: which of them is newer is for the filter to say.
                 self._inbox.put_keyed(self, (*self._key(item), _Recovered), _Recovered(item))
             else:
-                self._inbox.put(self, _Recovered(item))
+                self._inbox.notify(_Recovered(item), self)
 
     def put_broken(self, frame: bytes) -> None:
         """Add a message that can only be this channel's, and cannot be read."""

@@ -293,7 +293,7 @@ class Dialogue:
                 seat.channel.note_pause()
             return False
         limit = settings.stale_after
-        if limit is None or not may_probe or quiet < limit * seat.patience or now - self._hub.traffic_at > limit:
+        if limit is None or not may_probe or quiet < limit * seat.patience or now - self._hub.traffic_at >= limit:
             return False
         seat.bear_longer()
         since = datetime.fromtimestamp(self._clock.now() - quiet, UTC)

@@ -161,8 +161,7 @@ class Hub:
             for channel in subscription.channels:
                 seat = line.seats.get(channel)
                 if seat is not None and channel.traits.is_ledger:
-                    seat.owe(since)
-                    line.renew(seat)
+                    self.look_up(seat, since, twice=True)
 
     def is_live(self, subscription: Subscription[Any]) -> bool:
         """Whether all of it is accepted on sockets that are open."""
@@ -197,8 +196,8 @@ class Hub:
             return None
 
     def forget_token(self, token: str | None = None) -> None:
-        """The broker refused a token, or what was done with the one that was used last."""
-        self._session.invalidate_token(token or self._token)
+        """The broker refused a token, or what was done with the one that was used last, or is at hand."""
+        self._session.invalidate_token(token or self._token or self.ready_token() or "")
 
     def note_ping(self, *, is_known: bool) -> None:
         """The broker answered its own ping, or said that it does not know it."""
@@ -216,10 +215,12 @@ class Hub:
         """Give the pause before something is asked for again that the broker does not want to give at present; seconds."""
         return self.settings.reconnect_base + self.settings.reconnect_cap * self.random() / 10
 
-    def look_up(self, seat: Seat, since: datetime) -> None:
-        """Begin to look up what happened since a moment."""
+    def look_up(self, seat: Seat, since: datetime, *, twice: bool = False) -> None:
+        """Begin to look up what happened since a moment; `twice` where no snapshot makes up for reads that lag behind."""
         task = asyncio.get_running_loop().create_task(
-            self._look_up(seat, since), name=f"alor-stream-recovery-{seat.guid}", context=contextvars.Context()
+            self._look_up(seat, since, twice=twice),
+            name=f"alor-stream-recovery-{seat.guid}",
+            context=contextvars.Context(),
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -313,7 +314,8 @@ class Hub:
 
     def _patience(self, subscription: Subscription[Any]) -> float:
         waiting = sum(line.waiting for line in self._lines) + len(subscription.channels)
-        return 2 * self.settings.ack_timeout + 2 * waiting / self.settings.requests_per_second
+        # One for the connection, two for a request that is repeated once.
+        return 3 * self.settings.ack_timeout + 2 * waiting / self.settings.requests_per_second
 
     def _expire(self, opening: Opening, subscription: Subscription[Any]) -> None:
         last_error = next((line.last_error for line in self._lines if line.last_error is not None), None)
@@ -328,7 +330,7 @@ class Hub:
         error.__cause__ = last_error
         opening.fail(error)
 
-    async def _look_up(self, seat: Seat, since: datetime) -> None:
+    async def _look_up(self, seat: Seat, since: datetime, *, twice: bool) -> None:
         channel = seat.channel
         if channel.portfolio is None:
             return
@@ -342,7 +344,10 @@ class Hub:
                 await self.clock.sleep(_LOOK_UP_AGAIN)
             else:
                 channel.put_recovered(items)
-                return
+                if not twice:
+                    return
+                twice = False
+                await self.clock.sleep(_LOOK_UP_AGAIN)
 
     # The look that is taken now and then.
 

@@ -80,6 +80,7 @@ class Line:
         self._failures = 0
         self._give_ups = 0
         self._pause_ordered = 0.0
+        self._was_unauthorized = False
         self.task: asyncio.Task[None] = asyncio.get_running_loop().create_task(
             self._run(), name=self._name, context=contextvars.Context()
         )
@@ -152,6 +153,7 @@ class Line:
         """Try until it works; None when there is no sense in it, or nothing is wanted any more."""
         began = self._clock.monotonic()
         self.attempts = 0
+        self._was_unauthorized = False
         while self.seats:
             if self._failures:
                 await self._clock.sleep(self._pause())
@@ -189,7 +191,8 @@ class Line:
         self._failures += 1
         if isinstance(error, RateLimited):
             self._pause_ordered = min(error.retry_after or 0.0, _LONGEST_ORDERED_PAUSE)
-        elif isinstance(error, Unauthorized) and self.attempts == 1:
+        elif isinstance(error, Unauthorized) and not self._was_unauthorized:
+            self._was_unauthorized = True
             self._hub.forget_token()
         elif isinstance(error, StatusError) and not error.retryable:
             # Whoever opens a subscription learns it at once; those that have lived sit it out.

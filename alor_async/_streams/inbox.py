@@ -11,14 +11,17 @@ import enum
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from alor_async._streams.channel import Channel
 
     Entry: TypeAlias = tuple[Channel[Any] | None, object]
 
-__all__ = ["Board", "Inbox", "Marker", "OnSlow", "Queue"]
+__all__ = ["MOST_NOTICES", "Board", "Inbox", "Marker", "OnSlow", "Queue"]
+
+MOST_NOTICES: Final = 20_000
+"""So much may be said about a stream to somebody who only ever looks at its newest state; then the oldest is forgotten."""
 
 
 class OnSlow(enum.StrEnum):
@@ -80,7 +83,7 @@ class Inbox(ABC):
 
     @abstractmethod
     def notify(self, notice: object, channel: Channel[Any] | None = None) -> None:
-        """Add what is said about the stream, in its place among the messages. It is never dropped."""
+        """Add what is said about the stream, in its place among the messages. It is not dropped for their sake."""
 
     @abstractmethod
     def take(self) -> Entry | None:
@@ -254,6 +257,7 @@ class Board(Inbox):
         self._page += 1
         self._serial += 1
         self.waiting[self._serial] = [channel, notice, self._page]
+        self.waiting.pop(self._serial - MOST_NOTICES, None)
         self.wake()
 
     def take(self) -> Entry | None:

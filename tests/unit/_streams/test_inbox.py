@@ -1,0 +1,31 @@
+"""What waits for a consumer who does not come: bounded, and the newest of it kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from alor_async._streams.events import Disconnected
+from alor_async._streams.inbox import MOST_NOTICES, Board
+
+MORNING = datetime(2026, 4, 15, 9, tzinfo=UTC)
+
+
+def test_what_is_said_to_nobody_does_not_pile_up() -> None:
+    board = Board(10, lambda: 0.0)
+    count = MOST_NOTICES + 500
+    for second in range(count):
+        board.notify(Disconnected(since=MORNING + timedelta(seconds=second), reason="lost"))
+    assert board.pending == MOST_NOTICES
+    kept = [entry[1] for entry in iter(board.take, None)]
+    assert [kept[0], kept[-1]] == [
+        Disconnected(since=MORNING + timedelta(seconds=second), reason="lost") for second in (500, count - 1)
+    ]
+
+
+def test_what_is_said_keeps_its_place_when_some_of_it_was_heard() -> None:
+    board = Board(10, lambda: 0.0)
+    first, second = (Disconnected(since=MORNING, reason="lost"), Disconnected(since=MORNING, reason="closed"))
+    board.notify(first)
+    assert board.take() == (None, first)
+    board.notify(second)
+    assert (board.pending, board.take(), board.take()) == (1, (None, second), None)

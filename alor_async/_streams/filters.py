@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from alor_async.models import MarketTrade, Order, OrderBook, OrderStatus, Position, StopOrder, Trade
+from alor_async.models import MarketTrade, Order, OrderStatus, Position, StopOrder, Trade
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,6 @@ __all__ = [
     "Everything",
     "Filter",
     "MarketTrades",
-    "OrderBooks",
     "Orders",
     "OwnTrades",
     "Positions",
@@ -41,7 +40,6 @@ AnyOrder = TypeVar("AnyOrder", Order, StopOrder)
 _OWN_TRADES: Final = 100_000
 _MARKET_TRADES: Final = 5_000
 _ORDERS: Final = 50_000
-_CLOCK_STEP_MS: Final = 10_000
 _FINAL: Final = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
 _DAY: Final = 86_400
 _MOSCOW_AHEAD: Final = 3 * 3_600
@@ -187,32 +185,6 @@ def _same_trade(one: MarketTrade, other: MarketTrade) -> bool:
         and one.lots == other.lots
         and one.side == other.side
     )
-
-
-class OrderBooks(Everything[OrderBook]):
-    """Books of an instrument, whose times do not go back.
-
-    A book that is much older than the last one is let through: then it is the server's clock that went back, and waiting
-    for it to catch up would hold a book that nobody would know to be dead.
-    """
-
-    __slots__ = ("_newest",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._newest = 0
-
-    def admit(self, item: OrderBook) -> Verdict:
-        """Let it through unless a later one was."""
-        time = item.timestamp_ms
-        if 0 < self._newest - time < _CLOCK_STEP_MS:
-            return self._late()
-        self._newest = time
-        return Verdict.NEW
-
-    def renew(self) -> None:
-        """Another server may have another clock."""
-        self._newest = 0
 
 
 class _Monotone(Everything[AnyOrder]):

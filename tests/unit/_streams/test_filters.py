@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -17,7 +16,6 @@ from hypothesis import strategies as some
 from alor_async._streams.filters import (
     Everything,
     MarketTrades,
-    OrderBooks,
     Orders,
     OwnTrades,
     Positions,
@@ -31,7 +29,6 @@ from tests.unit._streams.making import (
     FILLED,
     NOON,
     REJECTED,
-    book,
     market_trade,
     order,
     position,
@@ -427,24 +424,6 @@ class TestPositions:
         news = {state.symbol: state for state in states if not state.is_snapshot}
         for symbol, state in news.items():
             assert shown[symbol].units == state.units
-
-
-class TestOrderBooks:
-    def test_f155_times_do_not_go_back(self) -> None:
-        books = OrderBooks()
-        verdicts = [books.admit(book([], [], time)) for time in (1000, 2000, 1999, 2000, 2001)]
-        assert verdicts == [NEW, NEW, STALE, NEW, NEW]
-
-    def test_a_clock_that_went_back_does_not_stop_the_book(self) -> None:
-        books = OrderBooks()
-        hour = int(timedelta(hours=1) / timedelta(milliseconds=1))
-        assert [books.admit(book([], [], time)) for time in (hour * 2, hour, hour + 1)] == [NEW, NEW, NEW]
-
-    def test_another_server_may_have_another_clock(self) -> None:
-        books = OrderBooks()
-        books.admit(book([], [], 5000))
-        books.renew()
-        assert books.admit(book([], [], 4000)) is NEW
 
 
 def test_everything_lets_everything_through() -> None:

@@ -277,7 +277,7 @@ class Transport:
         if self._borrowed is not None:
             return self._connector()
         if self._dialer is None:
-            self._dialer = aiohttp.TCPConnector(limit=0, use_dns_cache=False, enable_cleanup_closed=False)
+            self._dialer = aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False)
         return self._dialer
 
     def _failure(self, error: Exception, session: aiohttp.ClientSession, progress: Progress) -> AlorError:
@@ -291,8 +291,7 @@ class Transport:
         """Read a body of at most `limit` bytes, counted after decompression."""
         if 300 <= response.status < 400:
             raise TransportError("the server redirects, which is not followed", stage="status")
-        length = response.content_length
-        if length is not None and length > limit:
+        if (response.content_length or 0) > limit:
             raise TransportError(f"the answer is longer than {limit} bytes", stage="read")
         content = response.content
         first = await content.readany()

@@ -28,10 +28,8 @@ _LARGEST_EXPONENT: Final = 400
 
 # Digits outside of ASCII are digits for `decimal` too: any byte of theirs counts as one.
 _EXPONENT: Final = re.compile(rb"e[-+_]*[0-9_\x80-\xff]{3}")
-_UPPER_EXPONENT: Final = re.compile(rb"E[-+_]*[0-9_\x80-\xff]{3}")
 _SIGNED_EXPONENT: Final = re.compile(rb"[0-9][eE]\+[0-9]{3}")
 _SHORTEST_END: Final = len("e999")
-_FEW: Final = 16
 SHORT: Final = 16 * 1024
 """Up to this many bytes, an answer's values are looked at unless `is_doubtful` says no; beyond, if `shows_odd_numbers`."""
 
@@ -47,11 +45,13 @@ def is_doubtful(body: bytes) -> bool:
         _LOWER_A in body or _LOWER_F in body or _UPPER_A in body or _UPPER_F in body
     ):
         return True
-    if _BACKSLASH in body or (_UPPER_E in body and _UPPER_EXPONENT.search(body) is not None):
+    if _BACKSLASH in body:
         return True
-    first = body.find(b"e")
-    # Most short bodies have one, in the `true` or `false` at their very end, where no exponent has room.
-    return 0 <= first <= len(body) - _SHORTEST_END and _has_long_exponent(body, first)
+    # Most bodies name an exchange, whose E is a capital. To fold the case of all costs less than to look twice.
+    text = body.lower() if _UPPER_E in body else body
+    first = text.find(b"e")
+    # Many short bodies have one only in the `true` or `false` at their very end, where no exponent has room.
+    return 0 <= first <= len(text) - _SHORTEST_END and _EXPONENT.search(text, first) is not None
 
 
 def shows_odd_numbers(body: bytes) -> bool:
@@ -61,18 +61,6 @@ def shows_odd_numbers(body: bytes) -> bool:
         or (_UPPER_I in body and b"Infinity" in body)
         or (_PLUS in body and _SIGNED_EXPONENT.search(body) is not None)
     )
-
-
-def _has_long_exponent(body: bytes, position: int) -> bool:
-    # The letter is rare in the short spellings: hopping from one to the next beats a regular expression, which reads
-    # every byte. In the long spellings every key has one, and the expression wins.
-    for _ in range(_FEW):
-        if position < 0:
-            return False
-        if _EXPONENT.match(body, position):
-            return True
-        position = body.find(b"e", position + 1)
-    return position >= 0 and _EXPONENT.search(body, position) is not None
 
 
 def find_odd_number(value: object) -> str | None:

@@ -32,8 +32,8 @@ INSTRUMENTS: Final = ("MOEX:SBER", "MOEX:GAZP")
 MORNING: Final = datetime(2026, 3, 17, 7, 10, tzinfo=UTC)
 """Ten past ten in Moscow, a Tuesday: the session has begun, and ten hours from here belong to it."""
 
-_SETTLING: Final = 90.0
-"""After the last bad time the client may still pause before it tries again; seconds."""
+_SETTLING: Final = 75.0
+"""After a bad time the client may still pause before it tries again, a minute at most; seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,20 +133,19 @@ async def _running(bot: Bot) -> AsyncIterator[None]:
 
 
 async def _pass_the_day(plan: Plan, both: SharedClock, verdict: Verdict, report: Report) -> None:
-    """Let calm and bad times take turns until the hours are over."""
-    view = verdict.view
+    """Let calm and bad times take turns until the hours are over, and compare whenever the network has been well for long."""
     left = plan.hours * 3600.0
     for scenario in _bad_times(both.sandbox, plan):
-        await _pass(min(plan.calm, left), both, view, report)
-        verdict.compare()
-        left -= plan.calm
-        if left < plan.bad + plan.calm:
-            break
+        calm = plan.calm if left >= 2 * plan.calm + plan.bad else left
+        await _pass(min(_SETTLING, calm), both, verdict, report)
+        await _pass(calm - _SETTLING, both, verdict, report, compares=True)
+        left -= calm
+        if not left:
+            return
         async with scenario:
-            await _pass(plan.bad, both, view, report)
+            await _pass(plan.bad, both, verdict, report)
         report.acts[scenario.name] += scenario.acts
         left -= plan.bad
-    await _pass(max(0.0, left), both, view, report)
 
 
 def _bad_times(sandbox: Sandbox, plan: Plan) -> Iterator[Scenario]:
@@ -157,13 +156,15 @@ def _bad_times(sandbox: Sandbox, plan: Plan) -> Iterator[Scenario]:
         yield sandbox.scenarios.broker_restart(down=plan.bad / 2)
 
 
-async def _pass(seconds: float, both: SharedClock, view: View, report: Report) -> None:
-    """Let time pass, and look at queues and memory every minute."""
+async def _pass(seconds: float, both: SharedClock, verdict: Verdict, report: Report, *, compares: bool = False) -> None:
+    """Let time pass, and look at queues, memory and, if asked to, everything that is known, every minute."""
     while seconds > 0.0:
         await both.advance(min(60.0, seconds))
         seconds -= 60.0
-        view.measure()
+        verdict.view.measure()
         report.measure(resident_memory())
+        if compares:
+            verdict.compare()
 
 
 async def _check_nothing_left(sandbox: Sandbox, before: Baseline) -> None:

@@ -47,6 +47,7 @@ class Wire(asyncio.Protocol):
         self._is_websocket = False
         self._is_deaf = False
         self._is_forgotten = False
+        self._has_ended_writing = False
         self._server_pauses = False
         self._under: tuple[WireEffect, ...] = ()
         self._full: set[str] = set()
@@ -257,11 +258,12 @@ class Wire(asyncio.Protocol):
         self._server.data_received(data)
 
     def _to_socket(self, data: bytes) -> None:
-        if not self._socket.is_closing():
+        if not self._has_ended_writing and not self._socket.is_closing():
             self._socket.write(data)
 
     def _end_writing(self) -> None:
         if not self._socket.is_closing():
+            self._has_ended_writing = True
             self._socket.write_eof()
 
     def _close_socket(self) -> None:

@@ -134,6 +134,14 @@ async def test_after_the_end_nothing_is_written() -> None:
     assert socket.written == b""
 
 
+async def test_after_half_of_it_is_closed_nothing_is_written() -> None:
+    wire, socket, _, _ = joined()
+    wire.write(b"in time")
+    wire.half_close()
+    wire.write(b"late")
+    assert socket.written == b"in time"
+
+
 async def test_a_lane_keeps_order_when_it_is_straightened_while_it_pumps() -> None:
     heard: list[bytes] = []
     lane = Lane("test", heard.append)

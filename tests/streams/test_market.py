@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from alor_async import InstrumentId, Side, SnapshotEnd, TradingStatus, Update
@@ -183,6 +184,21 @@ class TestInstruments:
         assert (after.price_min, after.price_max) == (truth.price_min, truth.price_max)
         assert (after.price_min, after.price_max) != (before.price_min, before.price_max)
         assert after.board == before.board == "TQBR"
+
+    async def test_what_the_broker_no_longer_says_is_forgotten_with_the_connection(self, floor: Floor) -> None:
+        def rated(payload: bytes) -> bytes:
+            return payload.replace(b'"data":{', b'"data":{"mgb":12.5,', 1)
+
+        floor.exchange.faults.ws.corrupt(rated, opcode="InstrumentsGetAndSubscribeV2")
+        async with floor.alor.streams.instruments("MOEX:SBER") as instruments:
+            events = instruments.events()
+            first, _ = await take(events, 2)
+            assert isinstance(first, Update)
+            assert first.item.margin_buy == Decimal("12.5")
+            floor.exchange.faults.ws.abort()
+            *_, again, _ = await through(events, SnapshotEnd)
+            assert again.item.margin_buy is None
+            assert again.item == msgspec.structs.replace(first.item, margin_buy=None)
 
 
 class TestCandles:

@@ -23,9 +23,15 @@ class Socket(asyncio.Transport):
         self.written = b""
         self.is_aborted = False
         self.is_closed = False
+        self.has_ended_writing = False
 
     def write(self, data: Any) -> None:
+        if self.has_ended_writing:
+            raise RuntimeError("Cannot call write() after write_eof()")
         self.written += data
+
+    def write_eof(self) -> None:
+        self.has_ended_writing = True
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self

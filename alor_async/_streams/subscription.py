@@ -145,7 +145,7 @@ class Subscription(Generic[T_co]):
     @property
     def pending(self) -> int:
         """How many messages wait."""
-        return self._inbox.pending
+        return self._inbox.pending + sum(isinstance(event, Update) for event in self._outbox)
 
     @property
     def duplicates(self) -> int:

@@ -115,7 +115,9 @@ class TestIterating:
             async for event in tape.events():
                 if isinstance(event, SnapshotEnd):
                     break
+            assert tape.pending == 2
             assert await ids(tape, 2) == made
+            assert (tape.pending, tape.delivered) == (0, 5)
 
     @pytest.mark.parametrize("how", ["iterate", "events", "merge"])
     async def test_a_cancelled_wait_loses_nothing(self, floor: Floor, how: str) -> None:

@@ -78,6 +78,14 @@ def test_f119_who_never_says_a_word_dies_too() -> None:
     assert watch.now - 1_000.0 <= SILENCE
 
 
+def test_f119_a_path_that_died_whole_is_silent_although_the_last_answer_is_older_than_the_last_word() -> None:
+    watch = Watch()
+    watch.look_until(100.0, answering=True)
+    assert watch.look_until(104.0, hearing=True) is None
+    assert watch.look_until(1_000.0) == "silent"
+    assert watch.now - 1_100.0 <= SILENCE
+
+
 def test_answers_that_stop_and_begin_again_in_time_are_life() -> None:
     watch = Watch()
     for round_ in range(1, 20):

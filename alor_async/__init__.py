@@ -4,7 +4,7 @@ Not affiliated with the broker. No warranty, no investment advice.
 """
 
 from alor_async._orders.intent import OrderAck
-from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Stale, Update
+from alor_async._streams.events import Disconnected, Event, Gap, Reconnected, SnapshotEnd, Stale, Update
 from alor_async._streams.inbox import OnSlow
 from alor_async._streams.subscription import Subscription, merge
 from alor_async._tokens import AccessToken, Claims, StaticToken, TokenProvider
@@ -116,6 +116,7 @@ __all__ = [
     "Disconnected",
     "Environment",
     "EstimateRequest",
+    "Event",
     "Exchange",
     "ExecutionPolicy",
     "Forbidden",

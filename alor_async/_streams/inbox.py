@@ -7,10 +7,12 @@ A `Queue` keeps what comes in its order, up to a limit. A `Board` keeps the newe
 from __future__ import annotations
 
 import asyncio
+import copy
 import enum
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -122,7 +124,10 @@ class Inbox(ABC):
     def raise_end(self) -> None:
         """Raise what ended it, if it ended in an error."""
         if self._error is not None:
-            raise self._error
+            # A fresh one each time: one that is raised again collects the tracebacks of all.
+            error = copy.copy(self._error)
+            error.__cause__ = self._error.__cause__
+            raise error
 
     def note_loss(self, count: int = 1) -> None:
         """Count messages that are dropped."""
@@ -171,9 +176,18 @@ class Queue(Inbox):
         self.put(channel, payload)
 
     def notify(self, notice: object, channel: Channel[Any] | None = None) -> None:
-        if not self.is_ended:
-            self.waiting.append((channel, notice))
-            self.wake()
+        if self.is_ended or (self._overflowing and self._is_idle(notice, channel)):
+            return
+        self.waiting.append((channel, notice))
+        self.wake()
+
+    def _is_idle(self, notice: object, channel: Channel[Any] | None) -> bool:
+        """Whether it tells nothing to a consumer who is about to learn that he missed too much: it is not kept for him."""
+        if channel is None:
+            return True
+        return isinstance(notice, Marker) and any(
+            known is channel and type(one) is type(notice) for known, one in islice(reversed(self.waiting), 2)
+        )
 
     def take(self) -> Entry | None:
         if self._kept:
@@ -195,6 +209,8 @@ class Queue(Inbox):
                 self.note_loss()
                 return True
             self._kept.append(entry)
+            if len(self._kept) > MOST_NOTICES:
+                self._kept.popleft()
         return True
 
 

@@ -145,7 +145,7 @@ class Seat:
             # One that begins before all are back goes on with the same gap.
             outage = subscription.outage = outage or Outage(since, reason)
             outage.is_announced = False
-            subscription.inbox.notify(Disconnected(since=since, reason=reason))
+            subscription.tell(Disconnected(since=since, reason=reason))
         outage.since = min(outage.since, since)
         outage.waiting.add(self.channel)
         self.owe(outage.since)
@@ -161,7 +161,7 @@ class Seat:
         outage.waiting.discard(self.channel)
         if not outage.waiting:
             subscription.outage = None
-            subscription.inbox.notify(Gap(since=outage.since, until=max(now, outage.since), reason=outage.reason))
+            subscription.tell(Gap(since=outage.since, until=max(now, outage.since), reason=outage.reason))
         if not outage.is_announced:
             outage.is_announced = True
-            subscription.inbox.notify(Reconnected(at=now, attempts=attempts))
+            subscription.tell(Reconnected(at=now, attempts=attempts))

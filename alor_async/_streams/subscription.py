@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from alor_async._policy.arguments import check_not_empty
 from alor_async._streams.events import Disconnected, Event, Gap, Reconnected, Update
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Subscription", "merge"]
 
 T_co = TypeVar("T_co", covariant=True)
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 
 class Subscription(Generic[T_co]):
@@ -39,7 +42,7 @@ class Subscription(Generic[T_co]):
         name: The stream's name, such as `streams.order_book`.
         instruments: The instruments that were asked for; empty for streams of a portfolio.
         delivered: How many items were handed over.
-        gaps: How many gaps there were.
+        gaps: How many gaps there were, whether or not the consumer has come to them.
     """
 
     def __init__(self, hub: Hub, channels: Sequence[Channel[T_co]], inbox: Inbox) -> None:
@@ -111,7 +114,10 @@ class Subscription(Generic[T_co]):
 
     @property
     def latest(self) -> T_co | None:
-        """The newest item that came, whether or not it was delivered; None before the first. Of several instruments, of any."""
+        """The newest item that came, whether or not it was delivered; None before the first.
+
+        Of several instruments, of the first that has one: `latest_of` tells them apart.
+        """
         return self.latest_of(None)
 
     def latest_of(self, instrument: InstrumentLike | None) -> T_co | None:
@@ -225,10 +231,9 @@ class Subscription(Generic[T_co]):
                 return None
             channel, payload = entry
             if channel is None:
-                self._log(payload)
                 continue
             if inbox.lost and not inbox.is_overflowing:
-                self._log(self._slow_gap())
+                self._slow_gap()
             item: T_co | None = channel.item_of(payload)
             if item is not None:
                 self.delivered += 1
@@ -244,11 +249,8 @@ class Subscription(Generic[T_co]):
                 return None
             channel, payload = entry
             if inbox.lost and not inbox.is_overflowing and channel is not None:
-                gap = self._slow_gap()
-                self._log(gap)
-                outbox.append(gap)
+                outbox.append(self._slow_gap())
             if channel is None:
-                self._log(payload)
                 outbox.append(payload)  # type: ignore[arg-type]
             else:
                 outbox.extend(channel.events_of(payload))
@@ -293,7 +295,6 @@ class Subscription(Generic[T_co]):
             return
         gap = self._slow_gap()
         self._outbox.append(gap)
-        self._log(gap)
         self._hub.make_up(self, gap.since)
         raise SlowConsumer(
             f"{self.name}: the consumer fell behind: {gap.lost} messages were dropped past the limit of {inbox.limit}; "
@@ -304,18 +305,28 @@ class Subscription(Generic[T_co]):
         )
 
     def _slow_gap(self) -> Gap:
+        """Say what the consumer missed by being slow."""
         inbox = self._inbox
         since = datetime.fromtimestamp(inbox.dropped_since, UTC)
-        return Gap(since=since, until=self._hub.now(), reason="slow_consumer", lost=inbox.accept_again())
+        gap = Gap(since=since, until=self._hub.now(), reason="slow_consumer", lost=inbox.accept_again())
+        self._note(gap)
+        return gap
 
-    def _log(self, notice: object) -> None:
-        if isinstance(notice, Gap):
-            self.gaps += 1
-            STREAM_LOGGER.warning("%s: a gap from %s to %s (%s)", self.name, notice.since, notice.until, notice.reason)
-        elif isinstance(notice, Disconnected):
-            STREAM_LOGGER.warning("%s: disconnected (%s)", self.name, notice.reason)
-        elif isinstance(notice, Reconnected):
-            STREAM_LOGGER.info("%s: reconnected after %d attempts", self.name, notice.attempts)
+    def tell(self, notice: Disconnected | Gap | Reconnected) -> None:
+        """Tell the consumer, in its place among the messages, what happened to the stream. Called by the hub."""
+        self._note(notice)
+        self._inbox.notify(notice)
+
+    def _note(self, notice: Disconnected | Gap | Reconnected) -> None:
+        match notice:
+            case Gap():
+                self.gaps += 1
+                span = f"{notice.since:%Y-%m-%d %H:%M:%S.%f} to {notice.until:%Y-%m-%d %H:%M:%S.%f} UTC"
+                STREAM_LOGGER.warning("%s: a gap from %s (%s)", self.name, span, notice.reason)
+            case Disconnected():
+                STREAM_LOGGER.warning("%s: disconnected (%s)", self.name, notice.reason)
+            case Reconnected():
+                STREAM_LOGGER.info("%s: reconnected after %d attempts", self.name, notice.attempts)
 
 
 class _Events(Generic[T_co]):
@@ -338,7 +349,17 @@ class _Events(Generic[T_co]):
                 raise StopAsyncIteration
 
 
-def merge(*subscriptions: Subscription[T_co]) -> AsyncIterator[tuple[Subscription[T_co], T_co]]:
+@overload
+def merge(
+    first: Subscription[A], second: Subscription[B], /
+) -> AsyncIterator[tuple[Subscription[A], A] | tuple[Subscription[B], B]]: ...
+@overload
+def merge(
+    first: Subscription[A], second: Subscription[B], third: Subscription[C], /
+) -> AsyncIterator[tuple[Subscription[A], A] | tuple[Subscription[B], B] | tuple[Subscription[C], C]]: ...
+@overload
+def merge(*subscriptions: Subscription[T_co]) -> AsyncIterator[tuple[Subscription[T_co], T_co]]: ...
+def merge(*subscriptions: Subscription[Any]) -> AsyncIterator[tuple[Subscription[Any], Any]]:
     """Read several subscriptions as one: yields which of them, and its item. Each gets its turn.
 
     It ends when all of them have. What one of them raises is raised; reading on goes on with all.

@@ -55,7 +55,7 @@ async def measure() -> list[Result]:
 
 async def _library(what: str, operation: Operation[Any], spelling: Format, body: bytes, at_least: float) -> Result:
     shape = operation.answer[spelling]
-    bare = msgspec.json.Decoder(shape._kind, dec_hook=decode_hook)
+    bare = msgspec.json.Decoder(shape.kind, dec_hook=decode_hook)
     ratios = await compare(
         [Side("bare", plain(lambda: bare.decode(body))), Side("library", plain(lambda: shape.decode(body)))]
     )

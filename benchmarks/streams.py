@@ -17,7 +17,7 @@ import msgspec
 import websockets
 
 from alor_async import Format
-from alor_async._http.decode import _Frame
+from alor_async._http.decode import Frame
 from alor_async.models._base import decode_hook
 from benchmarks import crowds, endurance
 from benchmarks.blaster import Blaster, blasting, request
@@ -38,8 +38,8 @@ def measure() -> list[Result]:
 
 
 def _bare(blaster: Blaster, name: str, socket: aiohttp.ClientWebSocketResponse[Literal[False]], kind: Kind) -> Work:
-    private = kind.spec.data[Format.SLIM]._kind
-    decode = msgspec.json.Decoder(_Frame[private], dec_hook=decode_hook).decode  # type: ignore[valid-type]
+    private = kind.spec.data[Format.SLIM].kind
+    decode = msgspec.json.Decoder(Frame[private], dec_hook=decode_hook).decode  # type: ignore[valid-type]
 
     async def run(units: int) -> None:
         blaster.blast(name, units)

@@ -18,7 +18,7 @@ from alor_async._http.numbers import SHORT, find_odd_number, is_doubtful, is_str
 from alor_async.models._base import decode_hook
 from alor_async.values import Format
 
-__all__ = ["Shape", "Shapes", "WireError", "text_success"]
+__all__ = ["Frame", "Shape", "Shapes", "WireError", "text_success"]
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Shape(Generic[T]):
         zoneless: Keys of times that come with a zone by contract, and sometimes without one.
     """
 
-    __slots__ = ("_alternates", "_kind", "_optional", "_publish", "_strict", "_tolerant", "_zoneless")
+    __slots__ = ("_optional", "_strict", "_tolerant", "_zoneless", "alternates", "kind", "publish")
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class Shape(Generic[T]):
         alternates: tuple[tuple[str, str], ...] = (),
         zoneless: tuple[str, ...] = (),
     ) -> None:
-        self._kind = kind
-        self._publish = publish
-        self._alternates = alternates
+        self.kind = kind
+        self.publish = publish
+        self.alternates = alternates
         self._zoneless = zoneless
         # Decoders are made when first needed: there are hundreds, and making one costs more than importing this module.
         self._strict: Callable[[bytes], T] | None = None
@@ -88,24 +88,22 @@ class Shape(Generic[T]):
                     _refuse_odd_numbers(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             value = self._second_try(body, error)
-        return value if self._publish is None else self._publish(value)
+        return value if self.publish is None else self.publish(value)
 
     def framed(self) -> Shape[T]:
         """Describe the same value inside a data frame of a socket, `{"data": ..., "guid": "..."}`."""
-        return _FrameShape(self._kind, self._publish, self._alternates, self._zoneless)
+        return _FrameShape(self.kind, self.publish, self.alternates, self._zoneless)
 
     def _prepare(self) -> Callable[[bytes], T]:
         self._strict = self._decoder(strict=True)
         # A required key under its other name fails the strict reading, an optional one would be overlooked: that one
         # must be looked for.
-        required = set(_required_keys(self._kind))
-        self._optional = tuple(f'"{other}"'.encode() for other, key in self._alternates if key not in required)
+        required = set(_required_keys(self.kind))
+        self._optional = tuple(f'"{other}"'.encode() for other, key in self.alternates if key not in required)
         return self._strict
 
     def _decoder(self, *, strict: bool) -> Callable[[bytes], T]:
-        return cast(
-            "Callable[[bytes], T]", msgspec.json.Decoder(self._kind, dec_hook=decode_hook, strict=strict).decode
-        )
+        return cast("Callable[[bytes], T]", msgspec.json.Decoder(self.kind, dec_hook=decode_hook, strict=strict).decode)
 
     def _second_try(self, body: bytes, error: Exception) -> T:
         if isinstance(error, RecursionError):
@@ -133,7 +131,7 @@ class Shape(Generic[T]):
     def _mend(self, body: bytes) -> bytes:
         """Undo what can be undone in the text."""
         text = body.removeprefix(_BYTE_ORDER_MARK)
-        for other, key in self._alternates:
+        for other, key in self.alternates:
             # The quotes keep the pattern out of free text: inside a JSON text they are escaped.
             text = re.sub(rb'"%b"(?=\s*:)' % re.escape(other.encode()), b'"%b"' % key.encode(), text)
         if self._zoneless:
@@ -192,7 +190,7 @@ def _required_keys(kind: object) -> list[str]:
     return [key for part in getattr(kind, "__args__", ()) for key in _required_keys(part)]
 
 
-class _Frame(msgspec.Struct, Generic[T], gc=False):
+class Frame(msgspec.Struct, Generic[T], gc=False):
     """What a socket puts around data, without the guid: whoever decodes a frame knows whose it is."""
 
     data: T
@@ -204,7 +202,7 @@ class _FrameShape(Shape[T]):
     __slots__ = ()
 
     def _decoder(self, *, strict: bool) -> Callable[[bytes], T]:
-        kind = cast("Any", _Frame)[self._kind]
+        kind = cast("Any", Frame)[self.kind]
         decode = msgspec.json.Decoder(kind, dec_hook=decode_hook, strict=strict).decode
         return lambda frame: decode(frame).data
 

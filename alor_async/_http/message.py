@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from alor_async._http.decode import Shape, Shapes, WireError
+from alor_async._http.decode import Shapes, WireError
+from alor_async._http.frames import Frames
 from alor_async._policy.arguments import check_count, check_order_id
 from alor_async.errors import InvalidArgument
 from alor_async.values import Format
@@ -160,7 +161,7 @@ class StreamSpec(Generic[T_co, Reply]):
         self.is_partial = is_partial
         self.floors_ms: Mapping[Format, int] = floors_ms or {}
         self._names = frozenset(parameter.name for parameter in parameters)
-        self._frames: dict[Format, Shape[T_co]] = {}
+        self._frames: dict[Format, Frames[T_co]] = {}
 
     def __repr__(self) -> str:
         return f"<StreamSpec {self.name}: {self.opcode}>"
@@ -196,14 +197,17 @@ class StreamSpec(Generic[T_co, Reply]):
         Raises:
             WireError: It is not what the contract says.
         """
-        return self.frame_decoder(format)(frame)
+        return self._frames_in(format).decode(frame)
 
     def frame_decoder(self, format: Format) -> Callable[[bytes], T_co]:
-        """Give what reads whole data frames of one format: for whoever reads very many."""
-        shape = self._frames.get(format)
-        if shape is None:
-            shape = self._frames[format] = self.data[format].framed()
-        return shape.decode
+        """Give what reads the data frames of one subscription: for whoever reads very many."""
+        return self._frames_in(format).reader()
+
+    def _frames_in(self, format: Format) -> Frames[T_co]:
+        frames = self._frames.get(format)
+        if frames is None:
+            frames = self._frames[format] = Frames(self.data[format])
+        return frames
 
 
 class SignalSpec(Generic[Reply]):

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from decimal import Decimal
+from datetime import timedelta
 
 import pytest
 
-from alor_async._streams.events import Disconnected, Gap, Reconnected, Stale, Update
+from alor_async._streams.events import Disconnected, Reconnected, Stale
 from alor_async.errors import SubscriptionRejected
+from alor_async.models import TradingStatus
 from alor_async.sandbox import Sandbox
 from alor_async.values import InstrumentId
 from tests.faults.hub_support import CoarseClock, client_of, listening, live, settings
 from tests.support.streamserver import Heard, Line, StreamServer
 from tests.support.waiting import until
-from tests.support.world import STOCKS, new_sandbox
-
-KOPECK = Decimal("0.01")
+from tests.support.world import new_sandbox
 
 
 @pytest.fixture
@@ -139,6 +138,28 @@ class TestPing:
             await trade(sandbox, "SBER")
             await until(lambda: len(heard.items) > count)
 
+    @pytest.mark.parametrize("code", [1000, 1003, 1008])
+    async def test_f121_a_server_that_closes_without_a_word_is_understood(
+        self, server: StreamServer, code: int
+    ) -> None:
+        async def close_at_it(line: Line, one: Heard) -> None:
+            if one.opcode == "ping":
+                await line.close(code)
+            else:
+                line.reply(one.guid)
+
+        server.answer = close_at_it
+        async with (
+            server.client(settings(ping_every=0.05)) as alor,
+            alor.streams.quotes("MOEX:SBER") as quotes,
+            listening(quotes) as heard,
+        ):
+            await until(lambda: heard.of(Reconnected), within=10)
+            lines, pings = len(server.lines), len(server.of("ping"))
+            await asyncio.sleep(0.5)  # ten times the interval of pings: nothing is to happen in it
+            assert (len(server.lines), len(server.of("ping"))) == (lines, pings) == (2, 1)
+            assert not heard.is_over
+
     async def test_f121_where_it_is_known_it_goes_on(self) -> None:
         clock = CoarseClock()
         async with (
@@ -186,6 +207,16 @@ class TestGuids:
             assert len({guid for _, guid in guids}) == len(guids), "nor on another one"
             pings = {(one.connection, one.guid) for one in sandbox.messages.of("ping")}
             assert not pings & set(guids)
+
+    async def test_f143_nor_among_thousands(self, server: StreamServer) -> None:
+        asyncio.get_running_loop().set_debug(False)
+        names = [f"MOEX:I{number}" for number in range(1_000)]
+        async with server.client(settings(requests_per_second=1e6)) as alor:
+            for _ in range(3):
+                async with alor.streams.quotes(*names), alor.streams.order_book(*names):
+                    pass
+        guids = [one.guid for one in server.subscriptions]
+        assert len(set(guids)) == len(guids) == 6_000
 
     async def test_f144_a_message_for_nobody_is_dropped(self, server: StreamServer) -> None:
         async with (
@@ -252,21 +283,29 @@ class TestExpiry:
             assert not lives.is_over
             assert len(server.lines) == 1
 
-    async def test_f160_a_contract_expires_in_the_exchange_and_its_stream_goes_quiet(self, sandbox: Sandbox) -> None:
-        future = next(one for one in sandbox.instruments if one.spec.symbol.startswith("SBRF"))
-        expires = future.spec.expires_at
-        assert expires is not None
+    async def test_f160_a_contract_that_the_broker_still_knows_says_that_it_is_closed(self, sandbox: Sandbox) -> None:
+        """It goes quiet and is looked after; as nothing was missed, nothing is said."""
+        contract = next(one.spec for one in sandbox.instruments if one.spec.symbol.startswith("SBRF"))
+        assert contract.expires_at is not None
         async with (
-            client_of(sandbox) as alor,
-            alor.streams.quotes(f"MOEX:{future.spec.symbol}") as quotes,
-            alor.streams.orders(STOCKS) as orders,
+            client_of(sandbox, stale_after=0.3) as alor,
+            alor.streams.instruments(f"MOEX:{contract.symbol}") as status,
+            alor.streams.quotes(f"MOEX:{contract.symbol}") as quotes,
+            alor.streams.quotes("MOEX:SBER") as others,
             listening(quotes) as heard,
-            listening(orders) as own,
+            listening(others) as lives,
         ):
-            await until(lambda: heard.items)
-            await sandbox.clock.set(expires)
-            await sandbox.clock.advance(hours=1)
-            await until(lambda: len(heard.items) == len(heard.of(Update)))
-            assert heard.error is None
-            assert own.error is None
-            assert not heard.of(Gap)
+            await until(lambda: heard.items and lives.items)
+            await sandbox.clock.set(contract.expires_at + timedelta(hours=1))
+            await until(lambda: status.latest is not None and status.latest.trading_status is TradingStatus.CLOSED)
+            await until(lambda: len(heard.items) == 2)
+            said, asked = len(heard.events), sandbox.messages.count("QuotesSubscribe")
+            async with asyncio.timeout(10):
+                while sandbox.messages.count("QuotesSubscribe") == asked:
+                    await trade(sandbox, "SBER")
+                    await asyncio.sleep(0.02)
+            await trade(sandbox, "SBER")
+            await until(lambda: lives.items[-1].last_price == sandbox.market["SBER"].quote.last_price)
+            assert heard.events[said:] == []
+            assert not heard.is_over
+            assert sandbox.sockets.count("ws") == 1

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from alor_async._policy.clock import Clock
 from alor_async._streams.events import Gap, Update
 from alor_async.errors import SlowConsumer
 from alor_async.models import Side
 from alor_async.sandbox import Sandbox
 from tests.faults.hub_support import client_of, listening, settings
-from tests.support.streamserver import Line, StreamServer
+from tests.support.streamserver import DrivenAlor, Line, StreamServer
 from tests.support.waiting import until
 from tests.support.world import STOCKS, new_sandbox
 
@@ -158,6 +159,13 @@ class TestPolicies:
             assert int((await anext(quotes)).last_price) == 21
 
 
+class Hasty(Clock):
+    """Waits a twentieth of what it is told."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 20)
+
+
 class TestOwn:
     """What stands for money is read again afterwards."""
 
@@ -175,6 +183,25 @@ class TestOwn:
             exchange = [trade.trade_id for trade in sandbox.trades(STOCKS)]
             assert len(exchange) >= self.FILLS
             assert sorted(update.item.trade_id for update in seen) == sorted(map(str, exchange))
+            assert recovered > self.FILLS // 2
+            assert sandbox.messages.count("TradesGetAndSubscribeV2") == 1, "its snapshot would be too much again"
+
+    async def test_f148_a_read_that_lags_behind_is_repeated(self, sandbox: Sandbox) -> None:
+        lag = sandbox.faults.exchange.read_lag(60)
+
+        async def catch_up() -> None:
+            await until(lambda: lag.fired, within=20)
+            lag.clear()
+
+        catching_up = asyncio.create_task(catch_up())
+        async with (
+            DrivenAlor(Hasty(), sandbox.refresh_token, environment=sandbox.environment, streams=settings()) as alor,
+            alor.streams.trades(STOCKS, inbox=20) as trades,
+        ):
+            seen, recovered = await self._trade_and_follow(sandbox, alor, trades)
+            await catching_up
+            assert sandbox.requests.count("account.list_trades") >= 2
+            assert len({update.item.trade_id for update in seen}) == len(seen) == len(sandbox.trades(STOCKS))
             assert recovered > self.FILLS // 2
 
     async def test_f148_each_order_is_known_as_it_is(self, sandbox: Sandbox) -> None:

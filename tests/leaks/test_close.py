@@ -6,7 +6,6 @@ import asyncio
 import gc
 import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -14,24 +13,9 @@ import pytest
 from alor_async import AsyncAlor, RefreshToken
 from alor_async.errors import AlorError, ClosedError, NotFound
 from alor_async.sandbox import Sandbox
+from tests.support.leftovers import open_sockets, other_tasks
 from tests.support.waiting import until
 from tests.support.world import new_sandbox
-
-
-def sockets() -> int:
-    """Count this process's open sockets."""
-    count = 0
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            count += str(entry.readlink()).startswith("socket:")
-        except OSError:
-            continue
-    return count
-
-
-def other_tasks() -> set[asyncio.Task[object]]:
-    """Give the tasks beside the one that asks."""
-    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
 @pytest.fixture
@@ -43,12 +27,12 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 async def nothing_left(sandbox: Sandbox) -> AsyncIterator[None]:
     """Compare tasks and sockets before and after, and collect garbage so that forgotten things warn."""
-    tasks, before = other_tasks(), sockets()
+    tasks, before = other_tasks(), open_sockets()
     yield
     gc.collect()
     assert other_tasks() <= tasks
     # The sandbox's ends of the connections are closed by its own thread, a moment later.
-    await until(lambda: sandbox.connections == 0 and sockets() <= before)
+    await until(lambda: sandbox.connections == 0 and open_sockets() <= before)
 
 
 def client(sandbox: Sandbox, **options: object) -> AsyncAlor:

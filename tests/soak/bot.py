@@ -18,10 +18,11 @@ from alor_async.models import Condition, Order, OrderBook, Side
 if TYPE_CHECKING:
     from tests.soak.view import View
 
-MOST_LOTS: Final = 4
+_MOST_LOTS: Final = 80
+"""The crowd's orders are about as large, so that many fills are partial."""
 _PAUSE: Final = (1.0, 6.0)
 _MOST_OPEN: Final = 12
-_MOST_HELD: Final = 40
+_MOST_HELD: Final = 150
 """From so many lots on the bot only trades towards nothing."""
 
 _Act = Callable[[str], Awaitable[None]]
@@ -158,7 +159,7 @@ class Bot:
     # What it goes by.
 
     def _lots(self) -> int:
-        return self._chance.randint(1, MOST_LOTS)
+        return self._chance.randint(1, _MOST_LOTS)
 
     def _side(self, instrument: str) -> Side:
         held = self._view.held_lots(instrument)

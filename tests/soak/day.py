@@ -18,8 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from alor_async import StreamSettings
 from alor_async.sandbox import MarketPreset, Sandbox
 from alor_async.sandbox.scenarios import Scenario
+from alor_async.values import Format
 from tests.soak.bot import Bot, end
 from tests.soak.report import Report
 from tests.soak.verdict import Verdict
@@ -46,7 +48,8 @@ class Plan:
         bad: How long one lasts; seconds.
         pace: Of the crowd; percent of what is usual.
         jitter: How unevenly bytes come over a flaky network; seconds of the machine's.
-        seed: Of exchange, bot and faults.
+        seed: Of exchange, bot, faults, and the client's pauses.
+        format: In which the streams come.
     """
 
     hours: float
@@ -55,6 +58,7 @@ class Plan:
     pace: int = 60
     jitter: float = 0.01
     seed: int = 42
+    format: Format = Format.SLIM
 
 
 @dataclass(slots=True)
@@ -88,6 +92,7 @@ async def live(plan: Plan) -> Report:
         AssertionError: A promise was broken; the message says which, and how.
     """
     began = time.perf_counter()
+    random.seed(plan.seed)  # where a client takes the length of its pauses from
     preset = MarketPreset(pace=plan.pace)
     async with Sandbox(plan.seed, time="stepped", start=MORNING, market=dict.fromkeys(INSTRUMENTS, preset)) as sandbox:
         both = SharedClock(sandbox)
@@ -103,7 +108,8 @@ async def live(plan: Plan) -> Report:
 
 async def _trade(plan: Plan, both: SharedClock, report: Report) -> Verdict:
     sandbox = both.sandbox
-    async with both.client() as alor, AsyncExitStack() as stack:
+    settings = StreamSettings(format=plan.format)
+    async with both.client(streams=settings) as alor, AsyncExitStack() as stack:
         steps = {name: sandbox.market[name].spec.price_step for name in INSTRUMENTS}
         view = View(alor, PORTFOLIO, steps, both.sandbox.clock.now)
         await both.finish(view.open(stack))

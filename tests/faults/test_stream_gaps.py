@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -174,3 +176,32 @@ class TestTradingThroughCuts:
 
             await cut_while(sandbox, desk, "abort", buy)
             await check_desk(sandbox, alor, desk)
+
+    @pytest.mark.parametrize("looks_late", [False, True])
+    async def test_f138_a_look_up_that_is_older_than_the_stream_undoes_nothing(self, looks_late: bool) -> None:
+        """REST may lag behind: a position that it shows never takes the place of what the stream told since."""
+
+        def yesterdays(body: bytes) -> bytes:
+            rows = json.loads(body)
+            for row in rows:
+                row["qtyUnits"] = row["qty"] = -1
+            return json.dumps(rows).encode()
+
+        async with trading_day() as (sandbox, alor), alor.streams.positions(STOCKS) as positions:
+            await alor.orders.place_market(STOCKS, SBER, Side.BUY, lots=1)
+            if not looks_late:
+                await until(lambda: positions.received >= 3)
+                while positions.pending:
+                    await anext(positions)
+            sandbox.faults.http.body(yesterdays, operation="account.list_positions", times=None)
+            sandbox.faults.ws.abort()
+            await until(lambda: sandbox.requests.count("account.list_positions") and positions.is_live, within=WITHIN)
+            await alor.orders.place_market(STOCKS, SBER, Side.BUY, lots=2)
+            held = {position.symbol: position.units for position in sandbox.positions(STOCKS)}
+            shown: dict[str, Any] = {}
+            async with asyncio.timeout(WITHIN):
+                while shown != held or positions.pending:
+                    position = await anext(positions)
+                    assert position.units != -1
+                    shown[position.symbol] = position.units
+            await until(lambda: positions.stale >= len(held))

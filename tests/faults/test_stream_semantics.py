@@ -25,7 +25,6 @@ TRADES: Final = "streams.trades"
 POSITIONS: Final = "streams.positions"
 BOOK: Final = "streams.order_book"
 FILLED: Final = OrderStatus.FILLED
-WORKING: Final = OrderStatus.WORKING
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ class Trader:
         self.sandbox = sandbox
         self.alor = alor
         self.chance = random.Random(seed)
+        self._is_over = False
         self._task = asyncio.create_task(self._trade(), name="test trader")
 
     async def more(self, count: int) -> None:
@@ -117,13 +118,13 @@ class Trader:
         await until(lambda: len(fills_of(self.sandbox)) >= enough or self._task.done(), within=WITHIN)
 
     async def stop(self) -> None:
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        """Let the command that is under way end: cancelled, it might be carried out after all."""
+        self._is_over = True
+        await self._task
 
     async def _trade(self) -> None:
         ways: list[Callable[[], Awaitable[object]]] = [self._take, self._take, self._make, self._cancel, self._replace]
-        while True:
+        while not self._is_over:
             await self.sandbox.clock.advance(seconds=1)
             with contextlib.suppress(OrderRejected):
                 await self.chance.choice(ways)()

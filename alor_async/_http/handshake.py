@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sized
 from typing import Any, Final, Literal
 
 import aiohttp
@@ -18,11 +19,20 @@ _LONGEST_REFUSAL: Final = 64 * 1024
 
 
 class Socket(aiohttp.ClientWebSocketResponse[Literal[False]]):
-    """An open WebSocket. Text comes as bytes; goodbyes, pings and pongs are left to its owner."""
+    """An open WebSocket. Text comes as bytes; goodbyes, pings and pongs are left to its owner.
+
+    Attributes:
+        arrived: Holds something while messages have come and were not taken: then `take` gives the next without waiting.
+            Otherwise `receive` waits for it. Taking costs two thirds of receiving.
+        take: Gives the next message; for use while `arrived` holds something.
+    """
 
     def __init__(self, reader: Any, writer: WebSocketWriter, *arguments: Any, **options: Any) -> None:
         super().__init__(reader, writer, *arguments, **options)
         self._wire = writer.transport
+        self.take: Callable[[], Awaitable[aiohttp.WSMessage]] = reader.read
+        # Not a public name of aiohttp's: where it should be gone, `receive` does it all.
+        self.arrived: Sized = getattr(reader, "_buffer", ())
 
     def abort(self) -> None:
         """Cut the connection, without a goodbye and without waiting: aiohttp's own ways to close may wait for ever.

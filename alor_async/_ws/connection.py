@@ -165,11 +165,12 @@ class Connection:
     # What comes.
 
     async def _read(self) -> Ending:
-        receive, on_message = self._socket.receive, self._on_message
+        receive, take, arrived = self._socket.receive, self._socket.take, self._socket.arrived
+        on_message = self._on_message
         text, binary = WSMsgType.TEXT, WSMsgType.BINARY
         try:
             while True:
-                kind, data, extra = await receive()
+                kind, data, extra = await (take() if arrived else receive())
                 if kind is text or kind is binary:
                     self.heard += 1
                     on_message(data)

@@ -107,7 +107,7 @@ class CoarseClock(ManualClock):
                 timer.callback()
         self.wall += end - self.uptime
         self.uptime = end
-        await settle()
+        await settle(5)
 
 
 async def live(clock: ManualClock, seconds: float, *, step: float = 0.25) -> None:
@@ -128,7 +128,7 @@ async def live_until(clock: ManualClock, condition: Callable[[], object], *, wit
         await breathe()
 
 
-async def breathe(rounds: int = 3) -> None:
+async def breathe(rounds: int = 2) -> None:
     """Let what is on its way over loopback arrive, without letting the clock run."""
     for _ in range(rounds):
         await asyncio.sleep(0.0005)

@@ -98,7 +98,7 @@ class TestStaleness:
 
 
 class TestPing:
-    @pytest.mark.parametrize(("code", "pings"), [(400, 1), (404, 1), (None, 120)])
+    @pytest.mark.parametrize(("code", "pings"), [(400, 1), (404, 1), (None, 60)])
     async def test_f121_a_server_that_does_not_know_it_is_asked_no_more(self, code: int | None, pings: int) -> None:
         """The protocol's own pings go on and prove that the server lives, also where it says nothing to ours."""
         clock = CoarseClock()
@@ -116,7 +116,7 @@ class TestPing:
                 alor.streams.quotes("MOEX:SBER") as quotes,
                 listening(quotes) as heard,
             ):
-                await live(clock, 600, step=2.5)
+                await live(clock, 300, step=2.5)
                 assert len(server.of("ping")) == pytest.approx(pings, abs=1)
                 assert len(server.lines) == 1
                 assert not heard.of(Disconnected)

@@ -62,7 +62,8 @@ class TestHandshake:
                 await alor.streams.quotes("MOEX:SBER").__aenter__()
             assert type(lost.value.last_error) is kind
             assert lost.value.last_error.status == status
-            assert lost.value.attempts == sandbox.requests.count("ws.open") >= 1
+            assert 0 <= lost.value.attempts - sandbox.requests.count("ws.open") <= 1, "the last may be under way"
+            assert sandbox.requests.count("ws.open") >= 1
             assert str(status) in str(lost.value)
             # The next one begins afresh.
             sandbox.faults.clear()

@@ -11,10 +11,10 @@ from typing import Any, Final
 import pytest
 
 from alor_async._streams.events import Reconnected, Update
-from alor_async.models import Candle
+from alor_async.models import Candle, OrderBook
 from alor_async.sandbox import Sandbox
 from tests.faults.feed import Feed
-from tests.faults.hub_support import client_of, listening, settings
+from tests.faults.hub_support import Listener, client_of, listening, settings
 from tests.faults.trading_desk import SBER
 from tests.support.streamserver import StreamServer
 from tests.support.waiting import until
@@ -114,6 +114,14 @@ class TestCandles:
                 assert closings == [candle for candle in page.candles if candle.timestamp < newest.timestamp]
 
 
+def sizes(listener: Listener) -> tuple[int, int] | None:
+    """The lots that are wanted and offered best, in the newest book."""
+    if not listener.items:
+        return None
+    book: OrderBook = listener.items[-1]
+    return book.bids[0].lots, book.asks[0].lots
+
+
 class TestBooks:
     @pytest.mark.parametrize(
         ("bids", "asks", "anomalies"),
@@ -164,8 +172,7 @@ class TestBooks:
                             asks=[(market.spec.reference_price + step, burst)],
                         )
                     await sandbox.clock.advance(seconds=2)
-                    await until(lambda burst=burst: listener.items and listener.items[-1].asks[0].lots == burst)
-                assert listener.items[-1].bids[0].lots == 20
+                    await until(lambda burst=burst: sizes(listener) == (20, burst))
                 assert books.received <= 11, "one a second at most, where there were a hundred"
                 times = [book.timestamp_ms for book in listener.items]
                 assert times == sorted(times)

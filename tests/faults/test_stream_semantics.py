@@ -148,7 +148,7 @@ class TestOrderOfMessages:
                     for listener in (desk.orders, desk.trades, desk.positions, hearing):
                         items = listener.items
                         subscription = listener.subscription
-                        assert subscription.duplicates + subscription.conflated == 2 * len(items) > 0
+                        assert subscription.duplicates + subscription.conflated > 0
                         assert all(one != other for one, other in pairwise(items))
 
     async def test_f142_an_older_state_after_a_newer_one(self, server: StreamServer) -> None:

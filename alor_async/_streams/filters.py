@@ -7,6 +7,7 @@ messages may overtake each other. Every filter remembers what it let through, an
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
-    "Everything",
     "Filter",
     "MarketTrades",
     "Orders",
@@ -105,8 +105,8 @@ class Recent(dict[K, V]):
         return forgotten
 
 
-class Everything(Generic[T]):
-    """Lets everything through: for states that stand alone and carry no time."""
+class _Judge(ABC, Generic[T]):
+    """What all filters share: they count."""
 
     __slots__ = ("duplicates", "stale")
 
@@ -114,16 +114,16 @@ class Everything(Generic[T]):
         self.duplicates = 0
         self.stale = 0
 
-    def admit(self, item: T) -> Verdict:  # noqa: ARG002  (it does not matter)
-        """Let it through."""
-        return Verdict.NEW
+    @abstractmethod
+    def admit(self, item: T) -> Verdict:
+        """Judge an item that came on the stream, and remember it."""
 
     def admit_recovered(self, item: T) -> Verdict:
         """Let through what `admit` lets through: whatever carries a number or a time has its place by itself."""
         return self.admit(item)
 
     def renew(self) -> None:
-        """Nothing is remembered."""
+        """What is remembered holds beyond the renewal."""
 
     def _duplicate(self) -> Verdict:
         self.duplicates += 1
@@ -134,7 +134,7 @@ class Everything(Generic[T]):
         return Verdict.STALE
 
 
-class OwnTrades(Everything[Trade]):
+class OwnTrades(_Judge[Trade]):
     """Own trades, each once, over any number of interruptions.
 
     A trade is known by its number, exchange and side: one who trades with himself is on both sides. The markets of one
@@ -160,7 +160,7 @@ class OwnTrades(Everything[Trade]):
         return Verdict.NEW
 
 
-class MarketTrades(Everything[MarketTrade]):
+class MarketTrades(_Judge[MarketTrade]):
     """Trades of an instrument, each once. Two that share a number but nothing else are two trades."""
 
     __slots__ = ("_trades",)
@@ -187,7 +187,7 @@ def _same_trade(one: MarketTrade, other: MarketTrade) -> bool:
     )
 
 
-class _Monotone(Everything[AnyOrder]):
+class _Monotone(_Judge[AnyOrder]):
     """Orders that only move forward.
 
     At the exchange an order ends once, and what is executed is never taken back. So the end comes after what is alive, more
@@ -292,7 +292,7 @@ _content: Final[Callable[[Position], tuple[Any, ...]]] = attrgetter(
 )
 
 
-class Positions(Everything[Position]):
+class Positions(_Judge[Position]):
     """Positions: each state once, and after a renewal all of them again.
 
     They carry no time. But what belongs to a snapshot was there before anything that the renewed subscription told as

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from alor_async._streams.filters import (
-    Everything,
     MarketTrades,
     Orders,
     OwnTrades,
@@ -424,10 +423,3 @@ class TestPositions:
         news = {state.symbol: state for state in states if not state.is_snapshot}
         for symbol, state in news.items():
             assert shown[symbol].units == state.units
-
-
-def test_everything_lets_everything_through() -> None:
-    everything: Everything[int] = Everything()
-    assert [everything.admit(1), everything.admit(1), everything.admit_recovered(1)] == [NEW, NEW, NEW]
-    everything.renew()
-    assert (everything.duplicates, everything.stale) == (0, 0)

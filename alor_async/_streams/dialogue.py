@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from alor_async._streams.line import Line
     from alor_async._streams.seats import Seat
 
-__all__ = ["Dialogue"]
+__all__ = ["MUCH", "Dialogue"]
+
+MUCH: Final = 5_000
+"""Messages a second that make a connection a busy one."""
 
 _PROBES_A_LOOK: Final = 2
 _MOST_REASON: Final = 200
@@ -54,6 +57,7 @@ class Dialogue:
         connection: The connection.
         accepted_at: When the broker last said yes, in monotonic seconds.
         rate: Messages a second at the last look.
+        calm_at: When a look last found less than it takes to call it busy, in monotonic seconds.
         unrouted: Messages for nobody.
         ping_is_open: Whether the broker's own ping was sent and not answered yet.
     """
@@ -66,6 +70,7 @@ class Dialogue:
         self._ack_timeout = settings.ack_timeout
         self._name = name
         self._routes: dict[bytes, Callable[[bytes], None]] = {}
+        """Who gets a message, by its end."""
         self._asked: dict[str, Seat] = {}
         self._queue: list[tuple[int, int, Seat]] = []
         self._turns = itertools.count()
@@ -75,6 +80,7 @@ class Dialogue:
         self._heard = 0
         self.accepted_at = 0.0
         self.rate = 0.0
+        self.calm_at = self._looked_at
         self.unrouted = 0
         self.connection = Connection(
             socket,
@@ -109,7 +115,7 @@ class Dialogue:
         seat.is_accepted = False
         if guid is None:
             return
-        self._routes.pop(guid.encode(), None)
+        self._routes.pop(_end_of(guid), None)
         self._asked.pop(guid, None)
         token = self._hub.ready_token()
         if token is not None:
@@ -144,7 +150,7 @@ class Dialogue:
 
     def _send_request(self, seat: Seat, token: str) -> None:
         guid = self._hub.new_guid()
-        key = guid.encode()
+        key = _end_of(guid)
         seat.guid = guid
         seat.token = token
         seat.asked_at = self._clock.monotonic()
@@ -180,8 +186,7 @@ class Dialogue:
 
     def _on_message(self, data: bytes) -> None:
         # The guid ends nearly every data message: found there, nothing of it is decoded here.
-        start = data.rfind(b'"guid":"', -60)
-        put = self._routes.get(data[start + 8 : -2]) if start >= 0 else None
+        put = self._routes.get(data[data.rfind(b",") :])
         if put is not None:
             put(data)
         else:
@@ -196,7 +201,7 @@ class Dialogue:
         if reply.requestGuid is not None:
             self._on_reply(reply.requestGuid, reply.httpCode, reply.message)
             return
-        put = self._routes.get((reply.guid or "").encode())
+        put = self._routes.get(_end_of(reply.guid or ""))
         if put is not None:
             put(data)
         else:
@@ -216,7 +221,7 @@ class Dialogue:
             return
         seat = self._asked.get(guid)
         if seat is None:
-            self.unrouted += guid.encode() not in self._routes
+            self.unrouted += _end_of(guid) not in self._routes
         elif code < SUCCESS_BELOW:
             self._accept(seat)
         elif code == 401 and not seat.replays:
@@ -274,10 +279,12 @@ class Dialogue:
         heard = self.connection.heard
         if now > self._looked_at:
             self.rate = (heard - self._heard) / (now - self._looked_at)
+            if self.rate <= MUCH:
+                self.calm_at = now
         self._heard, self._looked_at = heard, now
 
     def _see_to_overdue(self, guid: str, seat: Seat) -> None:
-        if self._routes.get(guid.encode()) == seat.channel.put:
+        if self._routes.get(_end_of(guid)) == seat.channel.put:
             self._accept(seat)  # data came: that is a yes
         elif not seat.repeats:
             seat.repeats += 1
@@ -299,3 +306,8 @@ class Dialogue:
         since = datetime.fromtimestamp(self._clock.now() - quiet, UTC)
         self._line.renew(seat, Stale(since=since, instrument_id=seat.channel.instrument_id))
         return True
+
+
+def _end_of(guid: str) -> bytes:
+    """How the messages of a subscription usually end. The guid is one of ours: there is nothing in it to escape."""
+    return b',"guid":"%b"}' % guid.encode()

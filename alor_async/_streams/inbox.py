@@ -25,6 +25,8 @@ __all__ = ["MOST_NOTICES", "Board", "Inbox", "Marker", "OnSlow", "Queue"]
 MOST_NOTICES: Final = 20_000
 """So much may be said about a stream to somebody who only ever looks at its newest state; then the oldest is forgotten."""
 
+_NONE: Final = -1
+
 
 class OnSlow(enum.StrEnum):
     """What becomes of messages for a consumer that cannot keep up."""
@@ -140,11 +142,13 @@ class Inbox(ABC):
 class Queue(Inbox):
     """Everything, in its order, up to a limit."""
 
-    __slots__ = ("_drops_oldest", "_kept", "_overflowing", "waiting")
+    __slots__ = ("_drops_oldest", "_kept", "_overflowing", "_room", "waiting")
 
     def __init__(self, limit: int, now: Callable[[], float], *, drops_oldest: bool) -> None:
         super().__init__(limit, now)
         self.waiting: deque[Entry] = deque()
+        self._room = limit
+        """So many may wait; none, not even the first, while nothing is accepted."""
         self._kept: deque[Entry] = deque()
         """Notices that stood before messages that were dropped."""
         self._drops_oldest = drops_oldest
@@ -160,15 +164,19 @@ class Queue(Inbox):
 
     def accept_again(self) -> int:
         self._overflowing = False
+        if not self.is_ended:
+            self._room = self.limit
         return super().accept_again()
 
+    def end(self, error: BaseException | None, *, at_once: bool = False) -> None:
+        self._room = _NONE
+        super().end(error, at_once=at_once)
+
     def put(self, channel: Channel[Any], payload: object) -> None:
-        if self.is_ended:
+        waiting = self.waiting
+        if len(waiting) >= self._room and not self._make_room():
             return
-        if self._overflowing or (len(self.waiting) >= self.limit and not self._make_room()):
-            self.note_loss()
-            return
-        self.waiting.append((channel, payload))
+        waiting.append((channel, payload))
         if self.waiter is not None:
             self.wake()
 
@@ -200,8 +208,12 @@ class Queue(Inbox):
 
     def _make_room(self) -> bool:
         """Drop the oldest message if that is the policy; otherwise refuse from now on what comes."""
+        if self.is_ended:
+            return False
         if not self._drops_oldest:
             self._overflowing = True
+            self._room = _NONE
+            self.note_loss()
             return False
         while self.waiting:
             entry = self.waiting.popleft()

@@ -76,7 +76,7 @@ class Liveness:
         should_ping = self._since_ping >= self._ping_after
         if should_ping:
             self._since_ping = 0.0
-        if max(self._since_heard, self._since_answered) < self._limit:
+        # An answer is heard as well: whoever is silent for too long has been leaving us unanswered for longer.
+        if self._since_answered < self._limit:
             return Judgement(should_ping, False, None)
-        # The last answer is older than the last word, so a path that died whole is told by what came after the last ping.
         return Judgement(False, True, "silent" if self._since_heard >= self._ping_after else "deaf")

@@ -115,12 +115,13 @@ class TestStatuses:
 
     async def test_f117_an_endless_refusal_is_read_to_its_bound(self) -> None:
         async def endless(exchange: Exchange) -> None:
-            await exchange.send(b"HTTP/1.1 403 No\r\nContent-Type: text/html\r\n\r\n")
+            await exchange.send(b"HTTP/1.1 403 No\r\nContent-Type: text/html\r\nContent-Length: 9999999999\r\n\r\n")
             while True:
                 await exchange.send(b"<p>no</p>" * 1_000)
 
         error = await refused_by(endless)
         assert isinstance(error, Forbidden)
+        assert error.body.startswith("<p>no</p><p>")
         assert len(error.body) <= 2_048
 
     async def test_f117_a_refusal_that_breaks_off_is_a_refusal(self) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from alor_async._ws.close_codes import Remedy, remedy
+from alor_async._ws.close_codes import _REMEDIES, Remedy, remedy
 from alor_async._ws.connection import Ending
 
 AGAIN, FRESH, STOP = Remedy.RECONNECT, Remedy.REAUTHORIZE, Remedy.GIVE_UP
@@ -31,3 +34,10 @@ def test_f118_only_what_says_that_we_are_wrong_may_stop_us() -> None:
 @pytest.mark.parametrize("code", [None, 1002, 1007, 1008, 1009])
 def test_what_the_server_did_not_say_is_no_reason_to_stop(cause, code):
     assert Ending(cause=cause, code=code).remedy is AGAIN
+
+
+def test_f118_the_table_for_readers_is_the_table_of_the_code() -> None:
+    page = Path(__file__).parents[3] / "docs" / "concepts" / "streams.md"
+    rows = re.findall(r"^\| ([\d, ]+) \| [^|]* \| ([a-z ]+) \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    told = {int(code): word for codes, word in rows for code in codes.split(",")}
+    assert told == {code: found.value.replace("_", " ") for code, found in _REMEDIES.items()}

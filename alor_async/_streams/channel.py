@@ -6,7 +6,7 @@ half belongs to the consumer, who decodes them, tells news from what is known, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
@@ -94,11 +94,13 @@ class Channel(Generic[T]):
         "_decode",
         "_filter",
         "_inbox",
+        "_is_partial",
         "_known",
         "_last",
         "_newest",
         "_probe",
         "_renewals",
+        "_renewed_at",
         "_snapshot_over",
         "_tracker",
         "_values",
@@ -139,9 +141,11 @@ class Channel(Generic[T]):
         self._values = dict(values)
         self._inbox = inbox
         self._renewals = 0
+        self._renewed_at = 0
         self._newest: object = None
         self._tracker = CandleTracker(instrument_id) if spec is specs.STREAMS_CANDLES else None
         self._known: dict[str, msgspec.Raw] = {}
+        self._is_partial = True
         self._filter: Filter[T] | None = None if self.traits.make_filter is None else self.traits.make_filter()
         self._snapshot_over = False
         self._last: T | None = None
@@ -173,7 +177,9 @@ class Channel(Generic[T]):
     def renew(self, stale: Stale | None = None) -> None:
         """Begin anew: the next message opens a snapshot."""
         self._renewals += 1
+        self._renewed_at = self.received
         self._known = {}
+        self._is_partial = True
         self.in_snapshot = True
         self._inbox.notify(Renewal(stale), self)
 
@@ -196,15 +202,22 @@ class Channel(Generic[T]):
         self._put_broken(frame, WireError("not a message"))
 
     def remember(self, items: Iterable[object]) -> None:
-        """Take as known what is not to be delivered."""
+        """Take as known what the consumer does not want of what is there already."""
+        statuses = self._wanted_statuses
         if self._filter is not None:
             for item in items:
-                self._filter.admit(cast("T", item))
+                if getattr(item, "status", None) not in statuses:
+                    self._filter.admit(cast("T", item))
 
     @property
-    def skips_snapshot(self) -> bool:
-        """Whether the consumer wants no snapshot."""
-        return self._values.get("skip_snapshot") is True
+    def is_selective(self) -> bool:
+        """Whether the consumer wants no snapshot, or a part of one."""
+        return self._values.get("skip_snapshot") is True or "statuses" in self._values
+
+    @property
+    def _wanted_statuses(self) -> Sequence[object]:
+        """What the snapshot is to hold, where it is to hold a part."""
+        return () if self._values.get("skip_snapshot") is True else cast("list[str]", self._values["statuses"])
 
     def _put_frame(self, frame: bytes) -> None:
         self.received += 1
@@ -215,11 +228,24 @@ class Channel(Generic[T]):
         self.received += 1
         try:
             whole = merge_data(self._known, frame)
+            if self._is_partial and not self._completes(whole):
+                return
         except WireError as error:
             self._put_broken(frame, error)
             return
         self._newest = whole
         self._inbox.put(self, whole)
+
+    def _completes(self, merged: bytes) -> bool:
+        """Whether all is known that an item needs: a part that comes before the whole is held back until then."""
+        try:
+            self._decode(merged)
+        except WireError as error:
+            if "missing required field" in error.reason:
+                return False
+            raise
+        self._is_partial = False
+        return True
 
     def _put_keyed(self, frame: bytes) -> None:
         self.received += 1
@@ -242,7 +268,7 @@ class Channel(Generic[T]):
         tracker = cast("CandleTracker", self._tracker)
         is_change = candle.timestamp == tracker.resume_from
         updates = tracker.admit(candle)
-        if self.in_snapshot and is_change and updates and self._newest is not None:
+        if self.in_snapshot and is_change and updates and self.received > self._renewed_at + 1:
             self.note_pause()  # what changes under our eyes is no history
         self._newest = candle
         for update in updates:
@@ -333,8 +359,11 @@ class Channel(Generic[T]):
             self._probe = marker.stale
             if marker.stale is None:
                 self._snapshot_over = False
-                if self._filter is not None:
+            if self._filter is not None:
+                if marker.stale is None:
                     self._filter.renew()
+                else:
+                    self._filter.recheck()
             return ()
         self._probe = None
         return () if self._snapshot_over else (self._end_snapshot(is_assumed=True),)

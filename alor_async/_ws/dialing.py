@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from alor_async._http.handshake import Socket
 from alor_async._http.transport import Transport
 from alor_async._http.verdict import refusal
 from alor_async._policy.clock import Deadline, Deadlines
-from alor_async.errors import ConnectError, RequestError, RequestTimeout
+from alor_async.errors import ConnectError, RequestError, RequestTimeout, StatusError
 
 __all__ = ["dial"]
+
+_NOT_ACCEPTABLE: Final = 406
 
 
 async def dial(transport: Transport, url: str, *, timeout: float, max_message: int) -> Socket:
@@ -45,12 +48,18 @@ async def dial(transport: Transport, url: str, *, timeout: float, max_message: i
     else:
         if isinstance(opened, Socket):
             return opened
-        failure = refusal(opened, now=transport.clock.now())
+        failure = _explain(refusal(opened, now=transport.clock.now()))
     finally:
         deadline.leave()
         deadlines.interrupt_all()
     failure.elapsed = transport.clock.monotonic() - begun
     raise failure
+
+
+def _explain(refused: RequestError) -> RequestError:
+    if isinstance(refused, StatusError) and refused.status == _NOT_ACCEPTABLE:
+        refused.problem += ": this is what the broker says to a socket without TLS; its address must begin with wss"
+    return refused
 
 
 def _out_of_time(deadline: Deadline) -> RequestError:

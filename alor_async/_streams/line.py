@@ -79,6 +79,7 @@ class Line:
         self._connected_at = 0.0
         self._failures = 0
         self._give_ups = 0
+        self._overflows = 0
         self._pause_ordered = 0.0
         self._was_unauthorized = False
         self.task: asyncio.Task[None] = asyncio.get_running_loop().create_task(
@@ -231,7 +232,9 @@ class Line:
         since = datetime.fromtimestamp(dialogue.connection.last_heard, UTC)
         for seat in self.seats.values():
             seat.interrupt(since, reason)
-        if reason == "overflow":
+        self._overflows = self._overflows + 1 if reason == "overflow" else 0
+        if self._overflows > 1 or _names_overflow(ending):
+            # A path that broke in the middle of a large snapshot looks the same, once: hence the second in a row.
             self.capacity = max(1, len(self.seats) // 2)
             self._hub.spread(self)
         if ending.remedy is Remedy.REAUTHORIZE:
@@ -247,7 +250,7 @@ class Line:
         if ending.cause in {"closed", "lost"}:
             heard = dialogue.connection.heard
             is_flooded = dialogue.rate > _MUCH or (now - dialogue.accepted_at <= _RIGHT_AFTER and heard >= _FLOOD)
-            if is_flooded or any(word in ending.reason.lower() for word in _OVERFLOW_WORDS):
+            if is_flooded or _names_overflow(ending):
                 return "overflow"
         return _REASONS[ending.cause]
 
@@ -267,3 +270,7 @@ class Line:
         error = StreamLost(f"{name}: {problem}", subscription=name, attempts=self.attempts, last_error=cause)
         error.__cause__ = cause
         return error
+
+
+def _names_overflow(ending: Ending) -> bool:
+    return any(word in ending.reason.lower() for word in _OVERFLOW_WORDS)

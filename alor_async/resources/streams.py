@@ -64,7 +64,8 @@ class StreamsResource:
       those before it; usual for state), `"drop_oldest"`, or `"raise"` (usual for events).
     - `inbox`: how many messages may wait, None for the client's setting.
 
-    Those of the market take any number of instruments; which of them an item is about is told by `events()`.
+    Those of the market take any number of instruments; which of them an item is about is told by `events()`. If the broker
+    refuses one, it refuses the subscription.
     """
 
     __slots__ = ("_hub",)
@@ -207,8 +208,8 @@ class StreamsResource:
     ) -> Subscription[MarketTrade]:
         """Follow all trades in instruments, whoever made them, each once and in order.
 
-        Those of an interruption are lost to the stream, apart from what `depth` brings again: `Gap` says from when to when,
-        for `market_data.iter_market_trades`.
+        Those of an interruption are lost to the stream, apart from what `depth` brings again. `events()` announces it
+        by `Gap`; begin `market_data.iter_market_trades` at the last trade that came before `Disconnected`.
 
         Args:
             instruments: At least one.

@@ -109,19 +109,26 @@ class Subscription(Generic[T_co]):
 
     @property
     def is_live(self) -> bool:
-        """Whether all of it is subscribed over a connection that lives, as far as is known."""
+        """Whether all of it is subscribed over a connection that lives, as far as is known.
+
+        A connection that dies without a word is found out within `StreamSettings.silence` seconds.
+        """
         return self._state == "open" and self._hub.is_live(self)
 
     @property
     def latest(self) -> T_co | None:
         """The newest item that came, whether or not it was delivered; None before the first.
 
-        Of several instruments, of the first that has one: `latest_of` tells them apart.
+        With several instruments, that of the first of them that has one: `latest_of` tells them apart.
         """
         return self.latest_of(None)
 
     def latest_of(self, instrument: InstrumentLike | None) -> T_co | None:
-        """Give the newest item of one instrument, None before the first.
+        """Give the newest item of one instrument; None before the first, and for one that is not among `instruments`.
+
+        Args:
+            instrument: As it was asked for. With a board it is another key than without, and own trades and orders carry
+                one. None for any.
 
         Raises:
             InvalidArgument: It is no instrument.
@@ -167,7 +174,8 @@ class Subscription(Generic[T_co]):
     def lag(self) -> float | None:
         """Seconds from the exchange's time of the newest item to when it was seen here; None where items carry no time.
 
-        Taken about once a second, by this machine's clock.
+        Taken about once a second, by this machine's clock. With a sandbox whose time is stepped or fast it is the distance
+        of two calendars.
         """
         return self._lag
 
@@ -199,7 +207,8 @@ class Subscription(Generic[T_co]):
             StreamDecodeError: A message could not be read; iterating again goes on.
             SubscriptionRejected: The broker refused to go on after a reconnection.
             StreamLost: Reconnecting gave up.
-            ClosedError: The client was closed.
+            ClosedError: The client was closed, or the subscription was never entered.
+            StreamError: Somebody else waits for its items.
         """
         while True:
             item = self.take_item()
@@ -212,7 +221,8 @@ class Subscription(Generic[T_co]):
         """Iterate items as `Update`, and what happens to the stream between them, in order.
 
         What it yields: `Update`, `SnapshotEnd`, `Disconnected`, `Gap`, `Reconnected`, `Stale`. It raises what plain
-        iteration raises, and may be left and called again.
+        iteration raises, and may be left and called again. What was recovered after an interruption may be part of the
+        new snapshot: look at `Update.is_recovered` before `is_snapshot`.
         """
         return _Events(self)
 
@@ -362,7 +372,8 @@ def merge(*subscriptions: Subscription[T_co]) -> AsyncIterator[tuple[Subscriptio
 def merge(*subscriptions: Subscription[Any]) -> AsyncIterator[tuple[Subscription[Any], Any]]:
     """Read several subscriptions as one: yields which of them, and its item. Each gets its turn.
 
-    It ends when all of them have. What one of them raises is raised; reading on goes on with all.
+    It ends when all of them have. What one of them raises is raised; reading on goes on with all. Type checkers tell
+    items of up to three different models apart by the item's class, not by which subscription it came from.
 
     Args:
         subscriptions: At least one; each is open, and read by nobody else meanwhile.

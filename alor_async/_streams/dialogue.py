@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from alor_async._contract.subscriptions import STREAMS_PING, STREAMS_UNSUBSCRIBE
-from alor_async._http.message import SUCCESS_BELOW
+from alor_async._http.message import SUCCESS_BELOW, Record
 from alor_async._streams.events import Stale
 from alor_async._streams.pace import Pace
 from alor_async._telemetry import STREAM_LOGGER, redact, shorten
@@ -109,10 +109,31 @@ class Dialogue:
         heapq.heappush(self._queue, (seat.channel.traits.priority, next(self._turns), seat))
         self._wanted.set()
 
+    def renew(self, seat: Seat) -> None:
+        """Ask for a channel anew. Where each message counts, the old subscription goes on until the new one is accepted."""
+        if seat.channel.spec.record is Record.EVENT:
+            if seat.guid is not None:
+                self._asked.pop(seat.guid, None)
+                self._unsubscribe(seat.former)
+                seat.former, seat.guid = seat.guid, None
+            seat.is_accepted = False
+        else:
+            self._take_back(seat)
+        self.want(seat)
+
     def leave(self, seat: Seat) -> None:
         """Unsubscribe, if it was asked for. What still comes of it is dropped."""
+        self._take_back(seat)
+        self._unsubscribe(seat.former)
+        seat.former = None
+
+    def _take_back(self, seat: Seat) -> None:
+        """Unsubscribe from what was asked for last."""
         guid, seat.guid = seat.guid, None
         seat.is_accepted = False
+        self._unsubscribe(guid)
+
+    def _unsubscribe(self, guid: str | None) -> None:
         if guid is None:
             return
         self._routes.pop(_end_of(guid), None)
@@ -138,7 +159,7 @@ class Dialogue:
                     continue
                 except AlorError as error:
                     self._line.refuse_all(error)
-                    return
+                    continue
                 await pace.turn()
                 if self._is_wanted(seat):
                     self._send_request(seat, token)
@@ -165,7 +186,7 @@ class Dialogue:
         self._say(seat.channel.request(guid, token))
 
     def _ask_again(self, seat: Seat) -> None:
-        self.leave(seat)
+        self._take_back(seat)
         self.want(seat)
 
     def _say(self, message: bytes) -> None:
@@ -230,7 +251,7 @@ class Dialogue:
             self._ask_again(seat)
         elif (code == 429 or code >= 500) and seat.was_live:
             # It was accepted before: to refuse new ones for some minutes is something that the broker does.
-            self.leave(seat)
+            self._take_back(seat)
             self._clock.call_later(self._hub.long_pause(), lambda: self._want_still(seat))
         else:
             owner = seat.channel.portfolio
@@ -245,6 +266,8 @@ class Dialogue:
     def _accept(self, seat: Seat) -> None:
         if seat.guid is not None:
             self._asked.pop(seat.guid, None)
+        self._unsubscribe(seat.former)
+        seat.former = None
         seat.is_accepted = True
         seat.heard_at = self.accepted_at = self._clock.monotonic()
         self._line.settle(seat)
@@ -274,6 +297,7 @@ class Dialogue:
         for seat in tuple(self._line.seats.values()):
             if seat.note_traffic(now):
                 self._hub.traffic_at = now
+                seat.subscription.freshest = seat.channel
             elif seat.is_accepted and now > seat.heard_at:
                 probes -= self._see_to_quiet(seat, now, may_probe=probes > 0)
         heard = self.connection.heard
@@ -297,6 +321,7 @@ class Dialogue:
         settings, quiet = self._hub.settings, now - seat.heard_at
         if seat.channel.in_snapshot:
             if quiet >= settings.snapshot_pause:
+                seat.is_probed = False
                 seat.channel.note_pause()
             return False
         limit = settings.stale_after

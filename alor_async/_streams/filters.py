@@ -38,7 +38,8 @@ V = TypeVar("V")
 AnyOrder = TypeVar("AnyOrder", Order, StopOrder)
 
 _OWN_TRADES: Final = 100_000
-_MARKET_TRADES: Final = 5_000
+_MARKET_TRADES: Final = 6_000
+"""The deepest snapshot holds 5 000: so many are remembered even when a tenth was just forgotten."""
 _ORDERS: Final = 50_000
 _FINAL: Final = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
 _DAY: Final = 86_400
@@ -78,6 +79,10 @@ class Filter(Protocol[T_contra]):
 
     def renew(self) -> None:
         """Take note that the subscription begins anew: what comes next may be a snapshot."""
+        ...
+
+    def recheck(self) -> None:
+        """Take note that a snapshot comes, though nothing is known to be missing: in it, what was told is no news."""
         ...
 
 
@@ -124,6 +129,9 @@ class _Judge(ABC, Generic[T]):
 
     def renew(self) -> None:
         """What is remembered holds beyond the renewal."""
+
+    def recheck(self) -> None:
+        """What was told is told once anyway."""
 
     def _duplicate(self) -> Verdict:
         self.duplicates += 1
@@ -338,6 +346,11 @@ class Positions(_Judge[Position]):
         """Expect all of them again."""
         for told in self._told.values():
             told.is_current = False
+            told.is_live = False
+
+    def recheck(self) -> None:
+        """Expect those of them again that differ from what was told."""
+        for told in self._told.values():
             told.is_live = False
 
 

@@ -17,12 +17,13 @@ from alor_async._policy.clock import Clock, Timer
 from alor_async._streams.line import MOST_SEATS, Line
 from alor_async._streams.meters import StreamMeters
 from alor_async._streams.recovery import Recovery
-from alor_async._streams.seats import Opening, Seat
+from alor_async._streams.seats import LookUp, Opening, Seat
 from alor_async._telemetry import STREAM_LOGGER, Reconnection, Telemetry
 from alor_async.config import Environment, StreamSettings
 from alor_async.errors import AlorError, ClosedError, StreamError, StreamLost
 
 if TYPE_CHECKING:
+    from alor_async._streams.channel import Channel
     from alor_async._streams.events import GapReason
     from alor_async._streams.subscription import Subscription
 
@@ -78,6 +79,7 @@ class Hub:
         self._line_numbers = itertools.count(1)
         self._guids = itertools.count(1)
         self._subscriptions: dict[Subscription[Any], None] = {}
+        self._look_ups: dict[Channel[Any], LookUp] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._look_every = min(
@@ -126,6 +128,8 @@ class Hub:
         with self._span(subscription):
             await self._note_what_is_known(subscription)
             self._check_open()
+            if subscription.inbox.is_ended:
+                raise _left(subscription)
             opening = Opening(len(subscription.channels))
             timer: Timer | None = None
             try:
@@ -144,13 +148,15 @@ class Hub:
                 if opening.done.done() and not opening.done.cancelled():
                     opening.done.exception()  # seen, also when the caller was cancelled at the same moment
 
-    def detach(self, subscription: Subscription[Any]) -> None:
-        """Unsubscribe from all of it. Idempotent."""
+    def detach(self, subscription: Subscription[Any], error: BaseException | None = None) -> None:
+        """Unsubscribe from all of it, and tell whoever opens it why. Idempotent."""
         if self._subscriptions.pop(subscription, self) is self:
             return
         for line in self._lines:
             for channel in subscription.channels:
-                line.remove(channel)
+                line.remove(channel, error or _left(subscription))
+        for channel in subscription.channels:
+            self._end_look_up(channel)
         subscription.outage = None
         if self._meters is not None:
             self._meters.forget(subscription)
@@ -162,6 +168,8 @@ class Hub:
                 seat = line.seats.get(channel)
                 if seat is not None and channel.traits.is_ledger:
                     self.look_up(seat, since, twice=True)
+                elif seat is not None and channel.traits.is_own:
+                    line.renew(seat)
 
     def is_live(self, subscription: Subscription[Any]) -> bool:
         """Whether all of it is accepted on sockets that are open."""
@@ -217,23 +225,23 @@ class Hub:
 
     def look_up(self, seat: Seat, since: datetime, *, twice: bool = False) -> None:
         """Begin to look up what happened since a moment; `twice` where no snapshot makes up for reads that lag behind."""
+        former = self._end_look_up(seat.channel)
+        if former is not None:
+            # One at a time, which does the work of both: where reads fail for hours, they must not pile up.
+            since, twice = min(since, former.since), twice or former.twice
         task = asyncio.get_running_loop().create_task(
-            self._look_up(seat, since, twice=twice),
+            self._look_up(seat.channel, since, twice=twice),
             name=f"alor-stream-recovery-{seat.guid}",
             context=contextvars.Context(),
         )
+        self._look_ups[seat.channel] = LookUp(since, twice, task)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(self.note_failed_task)
 
     def fail(self, subscription: Subscription[Any], error: BaseException, *, at_once: bool = False) -> None:
         """End a subscription with an error: for whoever opens it, or for whoever reads it."""
-        for line in self._lines:
-            for channel in subscription.channels:
-                seat = line.seats.get(channel)
-                if seat is not None and seat.opening is not None:
-                    seat.opening.fail(error)
-        self.detach(subscription)
+        self.detach(subscription, error)
         subscription.inbox.end(error, at_once=at_once)
 
     def spread(self, crowded: Line) -> None:
@@ -279,9 +287,9 @@ class Hub:
         return self._telemetry.stream_span(subscription.name, instruments=len(subscription.instruments))
 
     async def _note_what_is_known(self, subscription: Subscription[Any]) -> None:
-        """Learn what is there already, where no snapshot is wanted: after a gap it must not be taken for news."""
+        """Learn what is there already and not wanted: after a gap it must not be taken for news."""
         for channel in subscription.channels:
-            if channel.traits.is_ledger and channel.skips_snapshot and channel.portfolio is not None:
+            if channel.traits.is_ledger and channel.is_selective and channel.portfolio is not None:
                 channel.remember(await self._recovery.read(channel.spec, channel.portfolio, self.now()))
 
     def _pick(self) -> Line:
@@ -330,11 +338,16 @@ class Hub:
         error.__cause__ = last_error
         opening.fail(error)
 
-    async def _look_up(self, seat: Seat, since: datetime, *, twice: bool) -> None:
-        channel = seat.channel
-        if channel.portfolio is None:
-            return
-        while seat.subscription in self._subscriptions:
+    def _end_look_up(self, channel: Channel[Any]) -> LookUp | None:
+        """Break off what is being looked up for a channel, and give what that was."""
+        former = self._look_ups.pop(channel, None)
+        if former is not None:
+            former.task.cancel()
+        return former
+
+    async def _look_up(self, channel: Channel[Any], since: datetime, *, twice: bool) -> None:
+        reads_left = 2 if twice else 1
+        while reads_left and channel.portfolio is not None:
             try:
                 items = await self._recovery.read(channel.spec, channel.portfolio, since)
             except AlorError as error:
@@ -344,9 +357,9 @@ class Hub:
                 await self.clock.sleep(_LOOK_UP_AGAIN)
             else:
                 channel.put_recovered(items)
-                if not twice:
-                    return
-                twice = False
+                reads_left -= 1
+            if reads_left:
+        del self._look_ups[channel]  # whoever breaks it off has done that already
                 await self.clock.sleep(_LOOK_UP_AGAIN)
 
     # The look that is taken now and then.
@@ -372,4 +385,8 @@ class Hub:
         for subscription in self._subscriptions:
             subscription.note_lag(wall)
         if self._lines:
+
+
+def _left(subscription: Subscription[Any]) -> ClosedError:
+    return ClosedError(f"{subscription.name}: it was closed while it opened")
             self._look_again()

@@ -110,11 +110,13 @@ class Line:
         if self._dialogue is not None:
             self._dialogue.want(seat)
 
-    def remove(self, channel: Channel[Any]) -> None:
-        """Unsubscribe. Locally it ends at once; what still comes is dropped."""
+    def remove(self, channel: Channel[Any], error: BaseException) -> None:
+        """Unsubscribe. Locally it ends at once; what still comes is dropped. Whoever is opening it gets the error."""
         seat = self.seats.pop(channel, None)
         if seat is None:
             return
+        if seat.opening is not None:
+            seat.opening.fail(error)
         if self._dialogue is not None:
             self._dialogue.leave(seat)
         if not self.seats:
@@ -124,10 +126,10 @@ class Line:
         """Ask for a subscription anew, under another guid."""
         if self._dialogue is None:
             return  # all of them are about to be asked for anew
-        self._dialogue.leave(seat)
+        self._dialogue.renew(seat)
         seat.repeats = seat.replays = 0
+        seat.is_probed = stale is not None
         seat.channel.renew(stale)
-        self._dialogue.want(seat)
 
     def settle(self, seat: Seat) -> None:
         """The first sign of a subscription came: an interruption of it is over."""

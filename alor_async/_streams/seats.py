@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alor_async._streams.events import Disconnected, Gap, GapReason, Reconnected
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alor_async._streams.channel import Channel
     from alor_async._streams.subscription import Subscription
 
-__all__ = ["Opening", "Outage", "Seat"]
+__all__ = ["LookUp", "Opening", "Outage", "Seat"]
 
 _MOST_PATIENCE = 16
 
@@ -42,6 +42,20 @@ class Opening:
             self.done.set_exception(error)
 
 
+class LookUp(NamedTuple):
+    """What is being looked up for a channel.
+
+    Attributes:
+        since: From when on something may have been missed.
+        twice: Whether it is read again after a while.
+        task: Who does it.
+    """
+
+    since: datetime
+    twice: bool
+    task: asyncio.Task[None]
+
+
 class Outage:
     """An interruption of one subscription, of all of its channels or of some.
 
@@ -67,6 +81,7 @@ class Seat:
     Attributes:
         token: The token with which it was asked for last.
         guid: The name under which it was asked for on this connection; None while it waits to be.
+        former: The name under which it goes on until it is accepted under the other; None where it need not.
         asked_at: When, in monotonic seconds.
         is_accepted: Whether the broker said yes.
         was_live: Whether it ever did, or sent something: there is something to lose.
@@ -75,16 +90,19 @@ class Seat:
         heard: How many of its messages were counted at the last look.
         heard_at: When the last look found news, in monotonic seconds.
         patience: How many times the usual silence is borne before it is looked after.
+        is_probed: Whether it was renewed for its silence, so that what comes next is an answer and no news.
         owed_since: From when on something may have been missed that is to be looked up; None for nothing.
     """
 
     __slots__ = (
         "asked_at",
         "channel",
+        "former",
         "guid",
         "heard",
         "heard_at",
         "is_accepted",
+        "is_probed",
         "opening",
         "owed_since",
         "patience",
@@ -100,6 +118,7 @@ class Seat:
         self.subscription = subscription
         self.opening: Opening | None = opening
         self.guid: str | None = None
+        self.former: str | None = None
         self.token = ""
         self.asked_at = 0.0
         self.is_accepted = False
@@ -109,15 +128,19 @@ class Seat:
         self.heard = 0
         self.heard_at = 0.0
         self.patience = 1
+        self.is_probed = False
         self.owed_since: datetime | None = None
 
     def note_traffic(self, now: float) -> bool:
-        """Look whether something came since the last look."""
+        """Look whether something came by itself since the last look."""
         received = self.channel.received
         if received == self.heard:
             return False
         self.heard = received
         self.heard_at = now
+        if self.is_probed:
+            self.is_probed = False
+            return False
         self.patience = 1
         return True
 
@@ -132,8 +155,8 @@ class Seat:
 
     def interrupt(self, since: datetime, reason: GapReason) -> None:
         """The connection is gone."""
-        self.guid = None
-        self.is_accepted = False
+        self.guid = self.former = None
+        self.is_accepted = self.is_probed = False
         self.repeats = self.replays = 0
         if self.channel.received:
             self.was_live = True

@@ -56,7 +56,8 @@ class Subscription(Generic[T_co]):
         self.delivered = 0
         self.gaps = 0
         self._lag: float | None = None
-        self._looked_at = 0
+        self.freshest: Channel[T_co] | None = None
+        """What brought news since the lag was taken last."""
         self.outage: Outage | None = None
         """The interruption that is not over for all of it."""
         self._state = "new"
@@ -181,12 +182,11 @@ class Subscription(Generic[T_co]):
 
     def note_lag(self, now: float) -> None:
         """Look at the newest item, if there is news. Called by the hub."""
-        received = self.received
-        if received == self._looked_at:
+        channel, self.freshest = self.freshest, None
+        if channel is None:
             return
-        self._looked_at = received
-        latest = self.channels[0].latest
-        moment = None if latest is None else self.channels[0].traits.exchange_time(latest)
+        latest = channel.latest
+        moment = None if latest is None else channel.traits.exchange_time(latest)
         self._lag = None if moment is None else now - moment
 
     @property
@@ -325,7 +325,11 @@ class Subscription(Generic[T_co]):
     def tell(self, notice: Disconnected | Gap | Reconnected) -> None:
         """Tell the consumer, in its place among the messages, what happened to the stream. Called by the hub."""
         self._note(notice)
-        self._inbox.notify(notice)
+        inbox = self._inbox
+        if isinstance(notice, Gap) and inbox.is_overflowing:
+            # It may be that only the gap of a slow consumer is told: then it holds this one.
+            inbox.dropped_since = min(inbox.dropped_since, notice.since.timestamp())
+        inbox.notify(notice)
 
     def _note(self, notice: Disconnected | Gap | Reconnected) -> None:
         match notice:
@@ -422,9 +426,6 @@ class _Merged(Generic[T_co]):
         if any(inbox.pending for inbox in inboxes) or not inboxes:
             return bool(inboxes)
         waiter = asyncio.get_running_loop().create_future()
-        for subscription in self._turns:
-            subscription.check_free()
-            subscription.inbox.waiter = waiter
         try:
             await waiter
         finally:
@@ -432,3 +433,6 @@ class _Merged(Generic[T_co]):
                 if inbox.waiter is waiter:
                     inbox.waiter = None
         return True
+            for subscription in self._turns:
+                subscription.check_free()
+                subscription.inbox.waiter = waiter

@@ -1,0 +1,350 @@
+"""What went wrong once with streams, and does not go wrong again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from alor_async import merge
+from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Stale, Update
+from alor_async.errors import ClosedError, SlowConsumer, StreamError, TokenRefused
+from alor_async.models import OrderStatus, Side
+from tests.faults.hub_support import CoarseClock, client_of, listening, live, settings
+from tests.streams.kit import until_error
+from tests.support.streamserver import Heard, Line, StreamServer
+from tests.support.waiting import until
+from tests.support.world import STOCKS, low_and_high, new_sandbox
+
+PATIENCE = 3.0
+"""Far less than what a subscription waits for a broker that does not answer."""
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[StreamServer]:
+    async with StreamServer() as running:
+        yield running
+
+
+def ignore(_line: Line, _one: Heard) -> None:
+    """Acknowledge nothing."""
+
+
+class TestEnteringAndLeaving:
+    @pytest.mark.parametrize("how", ["close", "drain"])
+    async def test_one_that_is_left_while_it_opens_does_not_keep_its_opener_waiting(
+        self, server: StreamServer, how: str
+    ) -> None:
+        server.answer = ignore
+        async with server.client(settings(ack_timeout=30)) as alor:
+            quotes = alor.streams.quotes("MOEX:SBER")
+            entering = asyncio.create_task(quotes.__aenter__())
+            await until(lambda: server.subscriptions)
+            await getattr(quotes, how)()
+            async with asyncio.timeout(PATIENCE):
+                with pytest.raises(ClosedError):
+                    await entering
+            await until(lambda: server.of("unsubscribe"))
+
+    async def test_one_that_is_left_before_its_request_is_written_is_not_asked_for(self) -> None:
+        async with new_sandbox() as sandbox, client_of(sandbox) as alor:
+            sandbox.faults.http.delay(0.3, operation="account.list_trades")
+            trades = alor.streams.trades(STOCKS, skip_snapshot=True)
+            entering = asyncio.create_task(trades.__aenter__())
+            await until(lambda: sandbox.requests.count("account.list_trades"))
+            await trades.close()
+            async with asyncio.timeout(PATIENCE):
+                with pytest.raises(ClosedError):
+                    await entering
+            assert not sandbox.messages.count("TradesGetAndSubscribeV2")
+
+    async def test_f117_who_subscribes_after_a_refused_refresh_token_learns_it_at_once(self) -> None:
+        async with (
+            new_sandbox() as sandbox,
+            client_of(sandbox) as alor,
+            alor.streams.quotes("MOEX:SBER") as quotes,
+            listening(quotes) as heard,
+        ):
+            sandbox.faults.auth.revoke_refresh()
+            sandbox.faults.ws.abort()
+            await until(lambda: heard.is_over)
+            async with asyncio.timeout(PATIENCE):
+                for _ in range(2):
+                    with pytest.raises(TokenRefused):
+                        await alor.streams.quotes("MOEX:GAZP").__aenter__()
+
+
+class TestMerging:
+    async def test_one_that_may_not_be_read_does_not_lock_the_others(self, server: StreamServer) -> None:
+        async with server.client(settings()) as alor, alor.streams.quotes("MOEX:SBER") as quotes:
+            with pytest.raises(ClosedError):
+                await anext(merge(quotes, alor.streams.quotes("MOEX:GAZP")))
+            with pytest.raises(StreamError):
+                await anext(merge(quotes, quotes))
+            waiting = asyncio.create_task(anext(quotes))
+            await asyncio.sleep(0)
+            server.line.send("streams.quotes", server.line.guid_of("SBER"), c=251)
+            assert (await waiting).last_price == 251
+
+
+class TestStaleness:
+    async def test_f120_a_position_that_changed_while_its_stream_was_dead_is_told(self, server: StreamServer) -> None:
+        held = 10
+
+        def answer(line: Line, one: Heard) -> None:
+            line.reply(one.guid)
+            if one.opcode == "PositionsGetAndSubscribeV2":
+                line.send("streams.positions", one.guid, sym="SBER", tic="MOEX:SBER", q=held, h=True)
+
+        server.answer = answer
+        async with (
+            server.client(settings(stale_after=0.3)) as alor,
+            alor.streams.positions(STOCKS) as positions,
+            alor.streams.quotes("MOEX:SBER"),
+            listening(positions) as heard,
+        ):
+            line, guid = server.line, server.line.guid_of(STOCKS)
+            line.send("streams.positions", guid, sym="SBER", tic="MOEX:SBER", q=11, h=False)
+            await until(lambda: len(heard.items) == 2)
+            held, said = 12, len(heard.events)
+            async with asyncio.timeout(5):
+                while len(server.of("PositionsGetAndSubscribeV2")) < 2:
+                    line.send("streams.quotes", line.guid_of("SBER"), c=250)
+                    await asyncio.sleep(0.02)
+            await until(lambda: len(heard.items) == 3)
+            assert [type(event) for event in heard.events[said:]][-2:] == [Stale, Update]
+            assert heard.items[-1].units == 12
+
+    async def test_f120_a_merely_quiet_one_is_left_alone_longer_each_time(self) -> None:
+        clock = CoarseClock()
+        async with StreamServer(clock=clock) as server:
+
+            def answer(line: Line, one: Heard) -> None:
+                line.reply(one.guid)
+                if one.subject == "GAZP":
+                    line.send("streams.quotes", one.guid, c=100)
+
+            server.answer = answer
+            async with (
+                server.client() as alor,
+                alor.streams.quotes("MOEX:GAZP") as quiet,
+                alor.streams.quotes("MOEX:SBER") as busy,
+                listening(quiet) as heard,
+                listening(busy),
+            ):
+                for price in range(450):
+                    server.line.send("streams.quotes", server.line.guid_of("SBER"), c=250 + price)
+                    await live(clock, 2, step=2)
+                asked = [one.at for one in server.subscriptions if one.subject == "GAZP"]
+                pauses = [later - earlier for earlier, later in pairwise(asked)]
+                assert [round(pause / 60) for pause in pauses] == [1, 2, 4]
+                assert not heard.of(Stale)
+
+    async def test_f120_those_that_are_looked_after_do_not_count_as_others_that_speak(self) -> None:
+        clock = CoarseClock()
+        async with StreamServer(clock=clock) as server:
+
+            def answer(line: Line, one: Heard) -> None:
+                line.reply(one.guid)
+                if one.is_subscription:
+                    line.send("streams.quotes", one.guid, c=100)
+
+            server.answer = answer
+            names = [f"MOEX:I{number}" for number in range(8)]
+            async with server.client() as alor, alor.streams.quotes(*names) as quotes, listening(quotes):
+                for number in range(8):
+                    await live(clock, 10, step=2.5)
+                    server.line.send("streams.quotes", server.line.guid_of(f"I{number}"), c=100 + number)
+                await live(clock, 300, step=2.5)
+                asked = len(server.subscriptions)
+                await live(clock, 900, step=2.5)
+                assert len(server.subscriptions) == asked, "the market sleeps"
+
+
+class TestCandles:
+    async def test_f153_what_was_missed_is_history_though_the_last_candle_changed_too(
+        self, server: StreamServer
+    ) -> None:
+        start = datetime(2026, 9, 14, tzinfo=UTC)
+        async with (
+            server.client(settings(snapshot_pause=0.3)) as alor,
+            alor.streams.candles("MOEX:SBER", timeframe=60, start=start) as candles,
+            listening(candles) as heard,
+        ):
+            server.line.send("streams.candles", server.line.guid_of("SBER"), t=1789374300, v=1)
+            await until(lambda: heard.of(SnapshotEnd))
+            server.line.abort()
+            await until(lambda: len(server.lines) == 2 and server.line.subscriptions)
+            guid = server.line.guid_of("SBER")
+            server.line.send("streams.candles", guid, t=1789374300, v=2)
+            server.line.send("streams.candles", guid, t=1789374360, v=3)
+            server.line.send("streams.candles", guid, t=1789374420, v=4)
+            await until(lambda: len(heard.of(SnapshotEnd)) == 2)
+            back = heard.events[heard.kinds().index("Reconnected") + 1 :]
+            assert isinstance(back[-1], SnapshotEnd)
+            assert all(isinstance(event, Update) and event.is_snapshot for event in back[:-1])
+            assert heard.items[-1].volume == 4
+
+
+class TestMarketTrades:
+    async def test_f138_the_deepest_snapshot_repeats_nothing(self, server: StreamServer) -> None:
+        asyncio.get_running_loop().set_debug(False)
+
+        async def history(line: Line, guid: str, last: int) -> None:
+            for number in range(last - 4_999, last + 1):
+                line.send("streams.market_trades", guid, id=number, h=True)
+                if not number % 1_000:
+                    await until(lambda: not line.unread)
+
+        async with (
+            server.client(settings()) as alor,
+            alor.streams.market_trades("MOEX:LKOH", depth=5_000) as tape,
+            listening(tape) as heard,
+        ):
+            await history(server.line, server.line.guid_of("LKOH"), 10_000)
+            await until(lambda: len(heard.items) == 5_000)
+            server.line.send("streams.market_trades", server.line.guid_of("LKOH"), id=10_001, h=False)
+            await until(lambda: len(heard.items) == 5_001)
+            server.line.abort()
+            await until(lambda: len(server.lines) == 2 and server.line.subscriptions)
+            await history(server.line, server.line.guid_of("LKOH"), 10_002)
+            await until(lambda: tape.received == 10_001 and not tape.pending)
+            assert [trade.trade_id for trade in heard.items] == list(range(5_001, 10_003))
+
+    async def test_f120_nothing_is_lost_while_a_quiet_one_is_looked_after(self, server: StreamServer) -> None:
+        """Without a depth no snapshot makes up for what is under way while it is asked for anew."""
+        async with (
+            server.client(settings(stale_after=0.3)) as alor,
+            alor.streams.market_trades("MOEX:LKOH") as tape,
+            alor.streams.quotes("MOEX:SBER"),
+            listening(tape) as heard,
+        ):
+            line, former = server.line, server.line.guid_of("LKOH")
+            line.send("streams.market_trades", former, id=1, h=False)
+            await until(lambda: heard.items)
+
+            def answer(line: Line, one: Heard) -> None:
+                if one.subject == "LKOH":
+                    line.send("streams.market_trades", former, id=2, h=False)
+                line.reply(one.guid)
+
+            server.answer = answer
+            async with asyncio.timeout(5):
+                while len([one for one in server.subscriptions if one.subject == "LKOH"]) < 2:
+                    line.send("streams.quotes", line.guid_of("SBER"), c=250)
+                    await asyncio.sleep(0.02)
+            await until(lambda: any(one.fields["guid"] == former for one in server.of("unsubscribe")))
+            line.send("streams.market_trades", line.guid_of("LKOH"), id=3, h=False)
+            await until(lambda: len(heard.items) >= 2 and heard.items[-1].trade_id == 3)
+            assert [trade.trade_id for trade in heard.items] == [1, 2, 3]
+
+
+class TestGaps:
+    async def test_f138_orders_that_were_not_wanted_do_not_come_after_a_gap(self) -> None:
+        async with new_sandbox() as sandbox, client_of(sandbox) as alor:
+            await alor.orders.place_market(STOCKS, "MOEX:SBER", Side.BUY, lots=1)
+            low, _ = low_and_high(sandbox)
+            working = await alor.orders.place_limit(STOCKS, "MOEX:SBER", Side.BUY, lots=1, price=low)
+            async with (
+                alor.streams.orders(STOCKS, statuses=[OrderStatus.WORKING]) as orders,
+                listening(orders) as heard,
+            ):
+                await until(lambda: heard.items)
+                sandbox.faults.ws.abort()
+                await until(lambda: heard.of(Reconnected))
+                bought = await alor.orders.place_market(STOCKS, "MOEX:SBER", Side.BUY, lots=1)
+                await until(lambda: bought.order_id in {order.order_id for order in heard.items})
+                await asyncio.sleep(0.3)
+                assert {order.order_id for order in heard.items} == {working.order_id, bought.order_id}
+
+    async def test_f148_a_gap_that_ends_while_too_much_waits_is_within_the_one_that_is_told(
+        self, server: StreamServer
+    ) -> None:
+        def answer(line: Line, one: Heard) -> None:
+            if line.number == 1 or one.subject == "SBER":
+                line.reply(one.guid)
+
+        server.answer = answer
+        async with (
+            server.client(settings(inbox=10)) as alor,
+            alor.streams.market_trades("MOEX:SBER", "MOEX:LKOH") as tape,
+        ):
+            before = alor.streams._hub.now()
+            server.line.abort()
+            await until(lambda: len(server.lines) == 2 and len(server.line.subscriptions) == 2)
+            for number in range(20):
+                server.line.send("streams.market_trades", server.line.guid_of("SBER"), id=number, h=False)
+            await until(lambda: tape.dropped)
+            server.line.reply(server.line.guid_of("LKOH"))
+            await until(lambda: tape.gaps == 1)
+            events = tape.events()
+            seen, _ = await until_error(events, SlowConsumer)
+            gap = await anext(events)
+            assert isinstance(gap, Gap)
+            assert not [event for event in seen if isinstance(event, Gap)]
+            cut = next(event for event in seen if isinstance(event, Disconnected))
+            assert cut.since <= before
+            assert gap.since <= cut.since
+
+
+class TestCounting:
+    async def test_the_lag_is_that_of_whatever_came_last(self, server: StreamServer) -> None:
+        async with server.client(settings()) as alor, alor.streams.market_trades("MOEX:SBER", "MOEX:LKOH") as tape:
+            now = int(alor.streams._hub.clock.now() * 1000)
+            server.line.send("streams.market_trades", server.line.guid_of("SBER"), id=1, t=now - 3_600_000)
+            await until(lambda: tape.lag is not None)
+            assert tape.lag == pytest.approx(3_600, abs=60)
+            for number in range(2, 40):
+                now = int(alor.streams._hub.clock.now() * 1000)
+                server.line.send("streams.market_trades", server.line.guid_of("LKOH"), id=number, t=now)
+                await asyncio.sleep(0.01)
+            await until(lambda: tape.lag is not None and tape.lag < 60)
+
+
+class TestRecovery:
+    async def test_f138_a_socket_that_flaps_while_rest_is_down_does_not_pile_up_reads(self) -> None:
+        async with (
+            new_sandbox() as sandbox,
+            client_of(sandbox) as alor,
+            alor.streams.trades(STOCKS) as trades,
+            listening(trades) as heard,
+        ):
+            sandbox.faults.http.status(503, operation="account.list_trades", times=None)
+            for times in range(1, 9):
+                sandbox.faults.ws.abort()
+                await until(lambda: len(heard.of(Reconnected)) == times, within=10)  # noqa: B023
+            tasks = [task for task in asyncio.all_tasks() if "recovery" in task.get_name()]
+            assert len(tasks) == 1
+            await trades.close()
+            await until(lambda: all(task.done() for task in tasks))
+
+
+class TestSlowConsumers:
+    async def test_f148_a_position_that_was_dropped_comes_again(self, server: StreamServer) -> None:
+        held = {"SBER": 1, "GAZP": 1}
+
+        def answer(line: Line, one: Heard) -> None:
+            line.reply(one.guid)
+            for symbol, units in held.items():
+                line.send("streams.positions", one.guid, sym=symbol, tic=f"MOEX:{symbol}", q=units, h=True)
+
+        server.answer = answer
+        async with (
+            server.client(settings()) as alor,
+            alor.streams.positions(STOCKS, on_slow="raise", inbox=5) as positions,
+        ):
+            guid = server.line.guid_of(STOCKS)
+            for units in range(2, 12):
+                server.line.send("streams.positions", guid, sym="SBER", tic="MOEX:SBER", q=units, h=False)
+            server.line.send("streams.positions", guid, sym="GAZP", tic="MOEX:GAZP", q=7, h=False)
+            held = {"SBER": 11, "GAZP": 7}
+            await until(lambda: positions.received == 13)
+            seen, _ = await until_error(positions, SlowConsumer)
+            latest = {position.symbol: position.units for position in seen}
+            async with asyncio.timeout(PATIENCE):
+                while latest != held:
+                    position = await anext(positions)
+                    latest[position.symbol] = position.units

@@ -145,6 +145,7 @@ async def _pass_the_day(plan: Plan, both: SharedClock, verdict: Verdict, report:
         calm = plan.calm if left >= 2 * plan.calm + plan.bad else left
         await _pass(min(_SETTLING, calm), both, verdict, report)
         await _pass(calm - _SETTLING, both, verdict, report, compares=True)
+        verdict.count()
         left -= calm
         if not left:
             return

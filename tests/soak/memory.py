@@ -18,6 +18,9 @@ _OURS: Final = (
 )
 """`values` is what both sides use."""
 
+_NOT_MACHINERY: Final = ("alor_async.sandbox", "alor_async.models", "alor_async._streams.events")
+_WAITING: Final = frozenset({"Pause", "Renewal"})
+
 
 @contextmanager
 def watching_memory() -> Iterator[None]:
@@ -27,6 +30,13 @@ def watching_memory() -> Iterator[None]:
         yield
     finally:
         tracemalloc.stop()
+
+
+def machinery() -> int:
+    """How many objects of the client's own classes there are, beside models, events and what waits with them."""
+    gc.collect()
+    modules = (str(type(one).__module__) for one in gc.get_objects() if type(one).__name__ not in _WAITING)
+    return sum(name.startswith("alor_async.") and not name.startswith(_NOT_MACHINERY) for name in modules)
 
 
 def client_memory() -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alor_async.sandbox import Sandbox
 from alor_async.sandbox.core.clock import to_datetime, to_us
+from tests.soak.memory import machinery
 from tests.soak.view import MOST_WAITING
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _STEP: Final = timedelta(seconds=1.5)
 _SAID_OF_AN_OUTAGE: Final = 10
 """So much, of two instruments, is said about an outage; it waits beside the messages."""
 
+_SOME: Final = 25
+"""By so many may the client's objects differ between two quiet moments: the last error, an answer, a group of deadlines."""
+
 _CUTS: Final = frozenset({"ws.abort", "ws.close", "net.nat_drop"})
 """The faults that end a connection, or let it go silent."""
 
@@ -40,6 +44,7 @@ class Verdict:
         self._bot = bot
         self.mistakes: list[str] = []
         self._tasks = _tasks_of_client()
+        self._machinery = 0
 
     def raise_mistakes(self) -> None:
         """Raise them all as one."""
@@ -47,7 +52,7 @@ class Verdict:
         for name, ear in self.view.ears.items():
             self.mistakes += [f"{name}: {mistake}" for mistake in ear.mistakes]
         if self.mistakes:
-            shown = "\n  ".join(self.mistakes[:40])
+            shown = "\n  ".join(mistake[:400] for mistake in self.mistakes[:40])
             raise AssertionError(f"{len(self.mistakes)} promises were broken:\n  {shown}")
 
     def compare(self) -> None:
@@ -57,6 +62,12 @@ class Verdict:
         self._judge_orders()
         self._judge_positions()
         self._judge_resources()
+
+    def count(self) -> None:
+        """O8: what the client is made of does not grow."""
+        count = machinery()
+        self._machinery = self._machinery or count
+        self._expect(count <= self._machinery + _SOME, f"the client has {count} objects, and had {self._machinery}")
 
     def judge(self) -> None:
         """Look at everything, once nothing happens any more."""

@@ -353,14 +353,13 @@ class Hub:
             except AlorError as error:
                 STREAM_LOGGER.warning("%s: looking up what was missed failed: %s", channel.spec.name, error)
                 if not error.retryable:
-                    return
-                await self.clock.sleep(_LOOK_UP_AGAIN)
+                    break
             else:
                 channel.put_recovered(items)
                 reads_left -= 1
             if reads_left:
-        del self._look_ups[channel]  # whoever breaks it off has done that already
                 await self.clock.sleep(_LOOK_UP_AGAIN)
+        del self._look_ups[channel]  # whoever breaks it off has done that already
 
     # The look that is taken now and then.
 
@@ -385,8 +384,8 @@ class Hub:
         for subscription in self._subscriptions:
             subscription.note_lag(wall)
         if self._lines:
+            self._look_again()
 
 
 def _left(subscription: Subscription[Any]) -> ClosedError:
     return ClosedError(f"{subscription.name}: it was closed while it opened")
-            self._look_again()

@@ -7,7 +7,7 @@ import pytest
 from tests.soak.day import Plan, live
 from tests.soak.endurance import churn, endure_an_outage
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]
 
 
 async def test_f138_a_bot_in_a_bad_network_misses_nothing_that_it_was_not_told_of() -> None:
@@ -25,6 +25,6 @@ async def test_f127_after_hours_without_a_broker_everything_is_live_within_secon
 
 
 async def test_f159_subscriptions_that_come_and_go_leave_nothing() -> None:
-    crowd = await churn(1_000)
-    assert crowd.subscriptions == 1_000
+    crowd = await churn(600)
+    assert crowd.subscriptions == 600
     assert crowd.sockets == 1

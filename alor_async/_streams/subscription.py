@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from alor_async._policy.arguments import check_not_empty
 from alor_async._streams.events import Disconnected, Event, Gap, Reconnected, Update
+from alor_async._streams.turns import NOW_AND_THEN, Turn
 from alor_async._telemetry import STREAM_LOGGER
 from alor_async.errors import ClosedError, InvalidArgument, SlowConsumer, StreamError
 from alor_async.values import InstrumentId, InstrumentLike
@@ -55,6 +56,7 @@ class Subscription(Generic[T_co]):
         )
         self.delivered = 0
         self.gaps = 0
+        self.turn = Turn()
         self._lag: float | None = None
         self.freshest: Channel[T_co] | None = None
         """What brought news since the lag was taken last."""
@@ -210,6 +212,8 @@ class Subscription(Generic[T_co]):
             ClosedError: The client was closed, or the subscription was never entered.
             StreamError: Somebody else waits for its items.
         """
+        if not self.delivered & NOW_AND_THEN:
+            await self.turn.end_if_long()
         while True:
             item = self.take_item()
             if item is not None:
@@ -284,6 +288,7 @@ class Subscription(Generic[T_co]):
         finally:
             if inbox.waiter is waiter:
                 inbox.waiter = None
+        self.turn.begin()
         return True
 
     def check_free(self) -> None:
@@ -355,6 +360,8 @@ class _Events(Generic[T_co]):
         return self
 
     async def __anext__(self) -> Event[T_co]:
+        if not self._subscription.delivered & NOW_AND_THEN:
+            await self._subscription.turn.end_if_long()
         while True:
             event = self._subscription.take_event()
             if event is not None:
@@ -395,22 +402,27 @@ def merge(*subscriptions: Subscription[Any]) -> AsyncIterator[tuple[Subscription
 class _Merged(Generic[T_co]):
     """The iterator behind `merge`."""
 
-    __slots__ = ("_turns",)
+    __slots__ = ("_taken", "_turn", "_turns")
 
     def __init__(self, subscriptions: Sequence[Subscription[T_co]]) -> None:
         self._turns = deque(subscriptions)
+        self._turn = Turn()
+        self._taken = 0
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> tuple[Subscription[T_co], T_co]:
         turns = self._turns
+        if not self._taken & NOW_AND_THEN:
+            await self._turn.end_if_long()
         while True:
             for _ in range(len(turns)):
                 subscription = turns[0]
                 turns.rotate(-1)
                 item = subscription.take_item()
                 if item is not None:
+                    self._taken += 1
                     return subscription, item
             if not await self._wait():
                 raise StopAsyncIteration
@@ -427,12 +439,13 @@ class _Merged(Generic[T_co]):
             return bool(inboxes)
         waiter = asyncio.get_running_loop().create_future()
         try:
+            for subscription in self._turns:
+                subscription.check_free()
+                subscription.inbox.waiter = waiter
             await waiter
         finally:
             for inbox in inboxes:
                 if inbox.waiter is waiter:
                     inbox.waiter = None
+        self._turn.begin()
         return True
-            for subscription in self._turns:
-                subscription.check_free()
-                subscription.inbox.waiter = waiter

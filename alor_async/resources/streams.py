@@ -131,8 +131,9 @@ class StreamsResource:
             split_adjust: Whether prices before a split are converted; None for the broker's default, True.
             frequency_ms: As in `order_book`.
             format: See the class.
-            on_slow: See the class; a candle replaces an earlier state of itself, and none is lost once it is complete.
-            inbox: See the class.
+            on_slow: See the class; a candle replaces an earlier state of itself. Complete ones wait, each for itself.
+            inbox: See the class. Those since `start` come faster than they can be taken, so it should have room for all of
+                them: past it even `"conflate"` ends in `SlowConsumer`, and what was dropped is for `get_candles`.
 
         Raises:
             InvalidArgument: An argument is wrong.
@@ -213,7 +214,8 @@ class StreamsResource:
 
         Args:
             instruments: At least one.
-            depth: How many trades of before come first, 0 to 5000; None for the broker's default.
+            depth: How many trades of before come first, 0 to 5000 of each instrument; None for the broker's default.
+                Together they should have room in `inbox`.
             include_virtual: Whether to include trades that the broker marks as virtual; None for its default.
             format: See the class.
             on_slow: See the class.

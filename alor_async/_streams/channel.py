@@ -148,7 +148,8 @@ class Channel(Generic[T]):
         self._is_partial = True
         self._filter: Filter[T] | None = None if self.traits.make_filter is None else self.traits.make_filter()
         self._snapshot_over = False
-        self._last: T | None = None
+        self._last: object = None
+        """What was delivered last, as it came: books that nobody holds should not stay in memory as objects."""
         self._probe: Stale | None = None
         if spec.is_partial:
             # What is merged is the data alone, without its frame.
@@ -296,7 +297,7 @@ class Channel(Generic[T]):
                 raise self._explain(payload, error) from None
             admit = self._filter
             if admit is None:
-                self._last = item
+                self._last = payload
                 self._snapshot_over = True  # its one state has come
                 return item
             return item if admit.admit(item) is Verdict.NEW else None
@@ -331,7 +332,9 @@ class Channel(Generic[T]):
             judge = self._filter.admit_recovered if is_recovered else self._filter.admit
             if judge(item) is not Verdict.NEW:
                 return ()
-        return self._item_events(item, is_recovered=is_recovered)
+        events = self._item_events(item, is_recovered=is_recovered)
+        self._last = payload if isinstance(payload, bytes) else item
+        return events
 
     @property
     def duplicates(self) -> int:
@@ -388,7 +391,6 @@ class Channel(Generic[T]):
             is_recovered=is_recovered or (is_snapshot and self._renewals > 0 and self.traits.is_ledger),
             anomalies=find_anomalies(item) if isinstance(item, OrderBook) else (),
         )
-        self._last = item
         if self._snapshot_over or is_recovered:
             return (*before, update)
         if flag is False:
@@ -409,7 +411,7 @@ class Channel(Generic[T]):
 
     def _is_known(self, item: T) -> bool:
         """Whether a state is the one that was delivered last, time of day and marks aside."""
-        last = self._last
+        last = self._decode(self._last) if isinstance(self._last, bytes) else self._last
         if last is None or self.spec.key or self._filter is not None:
             return False
         if isinstance(item, OrderBook) and isinstance(last, OrderBook):

@@ -114,7 +114,7 @@ class Dialogue:
         if seat.channel.spec.record is Record.EVENT:
             if seat.guid is not None:
                 self._asked.pop(seat.guid, None)
-                self._unsubscribe(seat.former)
+                self._unsubscribe(seat, seat.former)
                 seat.former, seat.guid = seat.guid, None
             seat.is_accepted = False
         else:
@@ -124,23 +124,22 @@ class Dialogue:
     def leave(self, seat: Seat) -> None:
         """Unsubscribe, if it was asked for. What still comes of it is dropped."""
         self._take_back(seat)
-        self._unsubscribe(seat.former)
+        self._unsubscribe(seat, seat.former)
         seat.former = None
 
     def _take_back(self, seat: Seat) -> None:
         """Unsubscribe from what was asked for last."""
         guid, seat.guid = seat.guid, None
         seat.is_accepted = False
-        self._unsubscribe(guid)
+        self._unsubscribe(seat, guid)
 
-    def _unsubscribe(self, guid: str | None) -> None:
+    def _unsubscribe(self, seat: Seat, guid: str | None) -> None:
         if guid is None:
             return
         self._routes.pop(_end_of(guid), None)
         self._asked.pop(guid, None)
-        token = self._hub.ready_token()
-        if token is not None:
-            self._say(STREAMS_UNSUBSCRIBE.message(guid=guid, token=token))
+        # While a new token is on its way, the one that was good for subscribing is good enough.
+        self._say(STREAMS_UNSUBSCRIBE.message(guid=guid, token=self._hub.ready_token() or seat.token))
 
     async def ask(self) -> None:
         """Send the requests that wait, paced, for as long as the connection lasts."""
@@ -266,7 +265,7 @@ class Dialogue:
     def _accept(self, seat: Seat) -> None:
         if seat.guid is not None:
             self._asked.pop(seat.guid, None)
-        self._unsubscribe(seat.former)
+        self._unsubscribe(seat, seat.former)
         seat.former = None
         seat.is_accepted = True
         seat.heard_at = self.accepted_at = self._clock.monotonic()

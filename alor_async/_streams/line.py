@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from alor_async._policy.backoff import full_jitter
-from alor_async._streams.dialogue import Dialogue
+from alor_async._streams.dialogue import MUCH, Dialogue
 from alor_async._streams.events import GapReason, Stale
 from alor_async._telemetry import STREAM_LOGGER
 from alor_async._ws.close_codes import Remedy
@@ -27,8 +27,8 @@ __all__ = ["MOST_SEATS", "Line"]
 MOST_SEATS: Final = 5_000
 """So many subscriptions the broker accepts on one connection."""
 
-_MUCH: Final = 5_000
-"""A line that brings more messages a second than this takes no more subscriptions while another may be opened."""
+_LASTING: Final = 10.0
+"""A line that has been busy for so many seconds takes no more subscriptions while another may be opened: a snapshot ends."""
 
 _FLOOD: Final = 1_000
 """After so many messages an end right after an acknowledgement is taken for the broker's own overflow."""
@@ -93,8 +93,8 @@ class Line:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it brings so much that others should not be put on it."""
-        return self.rate > _MUCH
+        """Whether it has brought so much for so long that others should not be put on it."""
+        return self._dialogue is not None and self._clock.monotonic() - self._dialogue.calm_at > _LASTING
 
     @property
     def waiting(self) -> int:
@@ -251,7 +251,7 @@ class Line:
     def _reason_of(self, dialogue: Dialogue, ending: Ending, now: float) -> GapReason:
         if ending.cause in {"closed", "lost"}:
             heard = dialogue.connection.heard
-            is_flooded = dialogue.rate > _MUCH or (now - dialogue.accepted_at <= _RIGHT_AFTER and heard >= _FLOOD)
+            is_flooded = dialogue.rate > MUCH or (now - dialogue.accepted_at <= _RIGHT_AFTER and heard >= _FLOOD)
             if is_flooded or _names_overflow(ending):
                 return "overflow"
         return _REASONS[ending.cause]

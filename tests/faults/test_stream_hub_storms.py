@@ -138,6 +138,22 @@ class TestManySockets:
                 line.send("streams.quotes", line.guid_of("SBER"), c=251)
                 assert (await anext(another)).last_price == 251
 
+    async def test_f128_a_load_that_lasts_is_a_reason_for_another_and_a_burst_is_none(
+        self, clock: ManualClock, server: StreamServer
+    ) -> None:
+        async with server.client() as alor, alor.streams.quotes("MOEX:SBER"):
+            line, guid = server.line, server.line.guid_of("SBER")
+            for _ in range(22):
+                for price in range(2_600):
+                    line.send("streams.quotes", guid, c=price + 1)
+                await until(lambda: not line.unread)
+                await live(clock, 0.5, step=0.5)
+                if clock.monotonic() < 1_002:
+                    async with alor.streams.quotes("MOEX:GAZP"):
+                        assert len(server.lines) == 1, "history comes in bursts like this one"
+            async with alor.streams.quotes("MOEX:GAZP"):
+                assert len(server.lines) == 2
+
     async def test_f128_past_the_last_socket_a_subscription_is_refused_here(self, server: StreamServer) -> None:
         few = settings(requests_per_second=1e6, ack_timeout=60, max_sockets=1)
         async with server.client(few) as alor, alor.streams.quotes(*names(MOST_ON_A_SOCKET)) as most:

@@ -250,13 +250,16 @@ class Dialogue:
             self._ask_again(seat)
         elif (code == 429 or code >= 500) and seat.was_live:
             # It was accepted before: to refuse new ones for some minutes is something that the broker does.
-            self._take_back(seat)
-            self._clock.call_later(self._hub.long_pause(), lambda: self._want_still(seat))
+            self._ask_later(seat)
         else:
             owner = seat.channel.portfolio
             secrets = () if owner is None else (owner.id,)
             reason = None if message is None else shorten(redact(message, secrets), _MOST_REASON)
             self._reject(seat, code, reason, f"the broker refused with {code}: {reason or 'no reason given'}")
+
+    def _ask_later(self, seat: Seat) -> None:
+        self._take_back(seat)
+        self._clock.call_later(self._hub.long_pause(), lambda: self._want_still(seat))
 
     def _want_still(self, seat: Seat) -> None:
         if self._is_wanted(seat):
@@ -312,6 +315,8 @@ class Dialogue:
         elif not seat.repeats:
             seat.repeats += 1
             self._ask_again(seat)
+        elif seat.was_live:
+            self._ask_later(seat)  # so it is while a broker starts
         else:
             self._reject(seat, None, None, "the broker never answered")
 

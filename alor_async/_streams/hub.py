@@ -355,7 +355,7 @@ class Hub:
                 if not error.retryable:
                     break
             else:
-                channel.put_recovered(items)
+                channel.put_recovered(items, since)
                 reads_left -= 1
             if reads_left:
                 await self.clock.sleep(_LOOK_UP_AGAIN)

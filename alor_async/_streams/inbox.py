@@ -12,7 +12,7 @@ import enum
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from itertools import islice
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -142,12 +142,16 @@ class Inbox(ABC):
 class Queue(Inbox):
     """Everything, in its order, up to a limit."""
 
-    __slots__ = ("_drops_oldest", "_kept", "_overflowing", "_room", "waiting")
+    __slots__ = ("_drops_oldest", "_kept", "_marks", "_overflowing", "_room", "waiting")
 
     def __init__(self, limit: int, now: Callable[[], float], *, drops_oldest: bool) -> None:
         super().__init__(limit, now)
         self.waiting: deque[Entry] = deque()
         self._room = limit
+    def note_missed(self, since: datetime) -> None:
+        """Let what the consumer is about to be told that he missed begin no later than this."""
+        self.dropped_since = min(self.dropped_since, since.timestamp())
+
         """So many may wait; none, not even the first, while nothing is accepted."""
         self._kept: deque[Entry] = deque()
         """Notices that stood before messages that were dropped."""
@@ -164,6 +168,8 @@ class Queue(Inbox):
 
     def accept_again(self) -> int:
         self._overflowing = False
+        self._marks: set[tuple[Channel[Any] | None, type]] = set()
+        """What was said since messages are refused, once each."""
         if not self.is_ended:
             self._room = self.limit
         return super().accept_again()
@@ -175,6 +181,7 @@ class Queue(Inbox):
     def put(self, channel: Channel[Any], payload: object) -> None:
         waiting = self.waiting
         if len(waiting) >= self._room and not self._make_room():
+        self._marks.clear()
             return
         waiting.append((channel, payload))
         if self.waiter is not None:
@@ -193,9 +200,10 @@ class Queue(Inbox):
         """Whether it tells nothing to a consumer who is about to learn that he missed too much: it is not kept for him."""
         if channel is None:
             return True
-        return isinstance(notice, Marker) and any(
-            known is channel and type(one) is type(notice) for known, one in islice(reversed(self.waiting), 2)
-        )
+        mark = channel, type(notice)
+        is_known = isinstance(notice, Marker) and mark in self._marks
+        self._marks.add(mark)
+        return is_known
 
     def take(self) -> Entry | None:
         if self._kept:

@@ -155,11 +155,15 @@ class Line:
     async def _connect(self) -> Socket | None:
         """Try until it works; None when there is no sense in it, or nothing is wanted any more."""
         began = self._clock.monotonic()
+        patience = self._settings.give_up_after
         self.attempts = 0
         self._was_unauthorized = False
         while self.seats:
             if self._failures:
-                await self._clock.sleep(self._pause())
+                pause = self._pause()
+                if patience is not None:
+                    pause = min(pause, max(began + patience - self._clock.monotonic(), 0.0))
+                await self._clock.sleep(pause)
             self.attempts += 1
             try:
                 return await dial(
@@ -173,7 +177,6 @@ class Line:
                 return None
             except AlorError as error:
                 self._note_failure(error)
-            patience = self._settings.give_up_after
             if patience is not None and self._clock.monotonic() - began >= patience:
                 self._lose(f"no connection for {patience:g} s", self.last_error)
         return None

@@ -333,7 +333,7 @@ class Subscription(Generic[T_co]):
         inbox = self._inbox
         if isinstance(notice, Gap) and inbox.is_overflowing:
             # It may be that only the gap of a slow consumer is told: then it holds this one.
-            inbox.dropped_since = min(inbox.dropped_since, notice.since.timestamp())
+            inbox.note_missed(notice.since)
         inbox.notify(notice)
 
     def _note(self, notice: Disconnected | Gap | Reconnected) -> None:

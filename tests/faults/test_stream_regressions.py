@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from aiohttp import web
 
 from alor_async import merge
 from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Stale, Update
-from alor_async.errors import ClosedError, SlowConsumer, StreamError, TokenRefused
+from alor_async.config import StreamSettings
+from alor_async.errors import ClosedError, SlowConsumer, StreamError, StreamLost, TokenRefused
 from alor_async.models import OrderStatus, Side
 from tests.faults.hub_support import CoarseClock, client_of, listening, live, settings
 from tests.streams.kit import until_error
-from tests.support.streamserver import Heard, Line, StreamServer
+from tests.support.streamserver import Heard, Line, StreamServer, acknowledge
 from tests.support.waiting import until
 from tests.support.world import STOCKS, low_and_high, new_sandbox
 
@@ -31,6 +33,16 @@ async def server() -> AsyncIterator[StreamServer]:
 
 def ignore(_line: Line, _one: Heard) -> None:
     """Acknowledge nothing."""
+
+
+def ignore_subscriptions(line: Line, one: Heard) -> None:
+    """Acknowledge everything else."""
+    if not one.is_subscription:
+        line.reply(one.guid)
+
+
+async def refuse(_request: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(status=503)
 
 
 class TestEnteringAndLeaving:
@@ -75,6 +87,39 @@ class TestEnteringAndLeaving:
                 for _ in range(2):
                     with pytest.raises(TokenRefused):
                         await alor.streams.quotes("MOEX:GAZP").__aenter__()
+
+    async def test_one_that_has_lived_is_asked_for_until_the_broker_answers(self) -> None:
+        """A broker that restarts may acknowledge nothing for a while: that ends nothing that ran before."""
+        clock = CoarseClock()
+        async with (
+            StreamServer(clock=clock) as server,
+            server.client() as alor,
+            alor.streams.quotes("MOEX:SBER") as quotes,
+            listening(quotes) as heard,
+        ):
+            server.answer = ignore_subscriptions
+            server.line.abort()
+            await live(clock, 120, step=0.5)
+            assert not heard.is_over
+            assert len(server.subscriptions) <= 14
+            server.answer = acknowledge
+            await live(clock, 30, step=0.5)
+            assert heard.kinds() == ["Disconnected", "Gap", "Reconnected", "SnapshotEnd"]
+            assert quotes.is_live
+
+    async def test_f117_giving_up_does_not_wait_for_a_pause_that_ends_later(self) -> None:
+        clock = CoarseClock()
+        async with (
+            StreamServer(clock=clock) as server,
+            server.client(StreamSettings(give_up_after=10, reconnect_base=60)) as alor,
+            alor.streams.quotes("MOEX:SBER") as quotes,
+            listening(quotes) as heard,
+        ):
+            server.handshake = refuse
+            alor.streams._hub.random = lambda: 0.99
+            server.line.abort()
+            await live(clock, 11, step=0.5)
+            assert isinstance(heard.error, StreamLost)
 
 
 class TestMerging:
@@ -321,8 +366,51 @@ class TestRecovery:
             await trades.close()
             await until(lambda: all(task.done() for task in tasks))
 
+    async def test_f138_what_is_looked_up_for_one_who_never_reads_does_not_pile_up(self) -> None:
+        """He is told that he missed too much; only then it is looked up again, each fill once."""
+        async with (
+            new_sandbox() as sandbox,
+            client_of(sandbox, inbox=5) as alor,
+            alor.streams.trades(STOCKS) as trades,
+        ):
+            for _ in range(8):
+                await alor.orders.place_market(STOCKS, "MOEX:SBER", Side.BUY, lots=1)
+            await until(lambda: trades.dropped)
+            waiting = trades.pending
+            for sockets in range(2, 6):
+                reads = sandbox.requests.count("account.list_trades")
+                sandbox.faults.ws.abort()
+                await until(
+                    lambda: sandbox.sockets.count("ws") and sandbox.requests.count("account.list_trades") > reads  # noqa: B023
+                )
+                assert trades.gaps == sockets - 1
+            assert trades.pending <= waiting + 2
+            fills = {trade.trade_id for trade in sandbox.trades(STOCKS)}
+            seen, _ = await until_error(trades, SlowConsumer)
+            async with asyncio.timeout(PATIENCE):
+                while len(seen) < len(fills):
+                    seen.append(await anext(trades))
+            assert sorted(trade.trade_id for trade in seen) == sorted(fills)
+
 
 class TestSlowConsumers:
+    async def test_what_is_said_of_many_instruments_to_one_who_never_reads_does_not_pile_up(
+        self, server: StreamServer
+    ) -> None:
+        async with (
+            server.client(settings(inbox=5)) as alor,
+            alor.streams.market_trades(*[f"MOEX:I{number}" for number in range(20)]) as tape,
+        ):
+            for number in range(10):
+                server.line.send("streams.market_trades", server.line.guid_of("I0"), id=number, h=False)
+            await until(lambda: tape.dropped)
+            pending: list[int] = []
+            for times in range(1, 9):
+                server.line.abort()
+                await until(lambda: tape.gaps == times and tape.is_live)  # noqa: B023
+                pending.append(tape.pending)
+            assert pending[-1] == pending[2]
+
     async def test_f148_a_position_that_was_dropped_comes_again(self, server: StreamServer) -> None:
         held = {"SBER": 1, "GAZP": 1}
 

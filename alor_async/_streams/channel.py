@@ -192,13 +192,13 @@ class Channel(Generic[T]):
 
     def put_recovered(self, items: Iterable[object], since: datetime) -> None:
         """Add what was looked up after a gap: all of it, for there is nothing that would make up for it in turn."""
-        for item in items:
-            if self.spec.key:
-                # Beside what the stream told, not in its place: which of them is newer is for the filter to say.
         if self._inbox.is_overflowing:
             # It is looked up again once the consumer has heard that he missed something.
             self._inbox.note_missed(since)
             return
+        for item in items:
+            if self.spec.key:
+                # Beside what the stream told, not in its place: which of them is newer is for the filter to say.
                 self._inbox.put_keyed(self, (*self._key(item), _Recovered), _Recovered(item))
             else:
                 self._inbox.notify(_Recovered(item), self)

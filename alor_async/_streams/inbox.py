@@ -139,6 +139,11 @@ class Inbox(ABC):
         self.dropped += count
 
 
+    def note_missed(self, since: datetime) -> None:
+        """Let what the consumer is about to be told that he missed begin no later than this."""
+        self.dropped_since = min(self.dropped_since, since.timestamp())
+
+
 class Queue(Inbox):
     """Everything, in its order, up to a limit."""
 
@@ -148,15 +153,13 @@ class Queue(Inbox):
         super().__init__(limit, now)
         self.waiting: deque[Entry] = deque()
         self._room = limit
-    def note_missed(self, since: datetime) -> None:
-        """Let what the consumer is about to be told that he missed begin no later than this."""
-        self.dropped_since = min(self.dropped_since, since.timestamp())
-
         """So many may wait; none, not even the first, while nothing is accepted."""
         self._kept: deque[Entry] = deque()
         """Notices that stood before messages that were dropped."""
         self._drops_oldest = drops_oldest
         self._overflowing = False
+        self._marks: set[tuple[Channel[Any] | None, type]] = set()
+        """What was said since messages are refused, once each."""
 
     @property
     def pending(self) -> int:
@@ -168,8 +171,7 @@ class Queue(Inbox):
 
     def accept_again(self) -> int:
         self._overflowing = False
-        self._marks: set[tuple[Channel[Any] | None, type]] = set()
-        """What was said since messages are refused, once each."""
+        self._marks.clear()
         if not self.is_ended:
             self._room = self.limit
         return super().accept_again()
@@ -181,7 +183,6 @@ class Queue(Inbox):
     def put(self, channel: Channel[Any], payload: object) -> None:
         waiting = self.waiting
         if len(waiting) >= self._room and not self._make_room():
-        self._marks.clear()
             return
         waiting.append((channel, payload))
         if self.waiter is not None:

@@ -63,24 +63,21 @@ class Frames(Generic[T]):
         proofs_left = _PROOFS
 
         def read(frame: bytes) -> T:
-            if len(frame) > _LONGEST:
-                return careful(frame)
-            if frame.translate(None, _DIGITS) in outlines:
+            if outlines and frame.translate(None, _DIGITS) in outlines:
                 try:
                     value: T = strict(frame).data
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     return careful(frame)  # it mends what can be mended, and knows what to say of the rest
                 return value if publish is None else publish(value)
-            return learn(frame)
+            return learn(frame) if proofs_left and len(frame) <= _LONGEST else careful(frame)
 
         def learn(frame: bytes) -> T:
             nonlocal proofs_left
             value = careful(frame)
-            if proofs_left:
-                proofs_left -= 1
-                outline = frame.translate(None, _DIGITS)
-                if is_plain(outline) and not any(key in outline for key in self._alternates):
-                    outlines.add(outline)
+            proofs_left -= 1
+            outline = frame.translate(None, _DIGITS)
+            if is_plain(outline) and not any(key in outline for key in self._alternates):
+                outlines.add(outline)
             return value
 
         return read

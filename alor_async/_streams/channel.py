@@ -92,12 +92,10 @@ class Channel(Generic[T]):
     """
 
     __slots__ = (
-        "_decode",
         "_filter",
         "_inbox",
         "_is_partial",
         "_known",
-        "_last",
         "_newest",
         "_probe",
         "_renewals",
@@ -105,9 +103,12 @@ class Channel(Generic[T]):
         "_snapshot_over",
         "_tracker",
         "_values",
+        "decode",
         "format",
         "in_snapshot",
         "instrument_id",
+        "is_steady",
+        "last",
         "portfolio",
         "put",
         "received",
@@ -149,15 +150,17 @@ class Channel(Generic[T]):
         self._is_partial = True
         self._filter: Filter[T] | None = None if self.traits.make_filter is None else self.traits.make_filter()
         self._snapshot_over = False
-        self._last: object = None
+        self.last: object = None
         """What was delivered last, as it came: books that nobody holds should not stay in memory as objects."""
+        self.is_steady = False
+        """Whether each message that now comes to the consumer is one item and news, so that `decode` is all there is to do."""
         self._probe: Stale | None = None
         if spec.is_partial:
             # What is merged is the data alone, without its frame.
-            self._decode: Callable[[bytes], T] = spec.data[format].decode
+            self.decode: Callable[[bytes], T] = spec.data[format].decode
             self.put = self._put_partial
         else:
-            self._decode = spec.frame_decoder(format)
+            self.decode = spec.frame_decoder(format)
             self.put = self._put_candle if self._tracker else self._put_keyed if spec.key else self._put_frame
 
     def __repr__(self) -> str:
@@ -245,7 +248,7 @@ class Channel(Generic[T]):
     def _completes(self, merged: bytes) -> bool:
         """Whether all is known that an item needs: a part that comes before the whole is held back until then."""
         try:
-            self._decode(merged)
+            self.decode(merged)
         except WireError as error:
             if "missing required field" in error.reason:
                 return False
@@ -256,7 +259,7 @@ class Channel(Generic[T]):
     def _put_keyed(self, frame: bytes) -> None:
         self.received += 1
         try:
-            item = self._decode(frame)
+            item = self.decode(frame)
         except WireError as error:
             self._put_broken(frame, error)
             return
@@ -267,7 +270,7 @@ class Channel(Generic[T]):
     def _put_candle(self, frame: bytes) -> None:
         self.received += 1
         try:
-            candle = cast("Candle", self._decode(frame))
+            candle = cast("Candle", self.decode(frame))
         except WireError as error:
             self._put_broken(frame, error)
             return
@@ -282,7 +285,7 @@ class Channel(Generic[T]):
             self._inbox.put_keyed(self, key, update)
 
     def _put_broken(self, frame: bytes, error: WireError) -> None:
-        self._inbox.put_keyed(self, object(), _Broken(self._explain(frame, error)))
+        self._inbox.put_keyed(self, object(), _Broken(self.explain(frame, error)))
 
     def _key(self, item: object) -> tuple[object, ...]:
         return tuple(getattr(item, name) for name in self.spec.key)
@@ -297,16 +300,16 @@ class Channel(Generic[T]):
         """
         if type(payload) is bytes and self._probe is None:
             try:
-                item = self._decode(payload)
+                item = self.decode(payload)
             except WireError as error:
-                raise self._explain(payload, error) from None
+                raise self.explain(payload, error) from None
             admit = self._filter
             if admit is None:
-                self._last = payload
-                self._snapshot_over = True  # its one state has come
+                self.last = payload
+                self._snapshot_over = self.is_steady = True  # its one state has come
                 return item
             return item if admit.admit(item) is Verdict.NEW else None
-        last = self._last
+        last = self.last
         for event in self.events_of(payload):
             # That a candle is complete is no news of its own where only candles are wanted.
             if isinstance(event, Update) and not (event.is_closed and event.item == last):
@@ -328,9 +331,9 @@ class Channel(Generic[T]):
         is_recovered = isinstance(payload, _Recovered)
         if isinstance(payload, bytes):
             try:
-                item = self._decode(payload)
+                item = self.decode(payload)
             except WireError as error:
-                raise self._explain(payload, error) from None
+                raise self.explain(payload, error) from None
         else:
             item = cast("T", payload.item if isinstance(payload, _Recovered) else payload)
         if self._filter is not None:
@@ -338,7 +341,7 @@ class Channel(Generic[T]):
             if judge(item) is not Verdict.NEW:
                 return ()
         events = self._item_events(item, is_recovered=is_recovered)
-        self._last = payload if isinstance(payload, bytes) else item
+        self.last = payload if isinstance(payload, bytes) else item
         return events
 
     @property
@@ -357,12 +360,13 @@ class Channel(Generic[T]):
         newest = self._newest
         if isinstance(newest, bytes):
             try:
-                self._newest = newest = self._decode(newest)
+                self._newest = newest = self.decode(newest)
             except WireError:
                 return None
         return cast("T | None", newest)
 
     def _heed(self, marker: Marker) -> tuple[Event[T], ...]:
+        self.is_steady = False
         if isinstance(marker, Renewal):
             self._probe = marker.stale
             if marker.stale is None:
@@ -407,7 +411,7 @@ class Channel(Generic[T]):
 
     def _candle_events(self, update: Update[T]) -> tuple[Event[T], ...]:
         is_snapshot = not self._snapshot_over
-        self._last = update.item
+        self.last = update.item
         told = msgspec.structs.replace(update, is_snapshot=is_snapshot)
         if self._probe is not None:
             stale, self._probe = self._probe, None
@@ -416,14 +420,14 @@ class Channel(Generic[T]):
 
     def _is_known(self, item: T) -> bool:
         """Whether a state is the one that was delivered last, time of day and marks aside."""
-        last = self._decode(self._last) if isinstance(self._last, bytes) else self._last
+        last = self.decode(self.last) if isinstance(self.last, bytes) else self.last
         if last is None or self.spec.key or self._filter is not None:
             return False
         if isinstance(item, OrderBook) and isinstance(last, OrderBook):
             return (item.bids, item.asks) == (last.bids, last.asks)
         return item == last
 
-    def _explain(self, frame: bytes, error: WireError) -> StreamDecodeError:
+    def explain(self, frame: bytes, error: WireError) -> StreamDecodeError:
         self.unread += 1
         secrets = () if self.portfolio is None else (self.portfolio.id,)
         shown = redact(frame[:_MOST_SHOWN].decode("utf-8", "replace"), secrets)

@@ -55,9 +55,23 @@ class Inbox(ABC):
         dropped: How many were dropped.
         replaced: How many were replaced by newer ones of their key.
         waiter: Whom to wake when something comes; None while nobody waits.
+        take: Takes the first entry; IndexError when nothing waits. Taken anew for each: it may be another one.
     """
 
-    __slots__ = ("_error", "_now", "dropped", "dropped_since", "is_ended", "limit", "lost", "replaced", "waiter")
+    __slots__ = (
+        "_error",
+        "_now",
+        "dropped",
+        "dropped_since",
+        "is_ended",
+        "limit",
+        "lost",
+        "replaced",
+        "take",
+        "waiter",
+    )
+
+    take: Callable[[], Entry]
 
     def __init__(self, limit: int, now: Callable[[], float]) -> None:
         self.limit = limit
@@ -88,10 +102,6 @@ class Inbox(ABC):
     @abstractmethod
     def notify(self, notice: object, channel: Channel[Any] | None = None) -> None:
         """Add what is said about the stream, in its place among the messages. It is not dropped for their sake."""
-
-    @abstractmethod
-    def take(self) -> Entry | None:
-        """Take the first entry; None when nothing waits."""
 
     @abstractmethod
     def clear(self) -> None:
@@ -138,7 +148,6 @@ class Inbox(ABC):
         self.lost += count
         self.dropped += count
 
-
     def note_missed(self, since: datetime) -> None:
         """Let what the consumer is about to be told that he missed begin no later than this."""
         self.dropped_since = min(self.dropped_since, since.timestamp())
@@ -152,6 +161,7 @@ class Queue(Inbox):
     def __init__(self, limit: int, now: Callable[[], float], *, drops_oldest: bool) -> None:
         super().__init__(limit, now)
         self.waiting: deque[Entry] = deque()
+        self.take = self.waiting.popleft
         self._room = limit
         """So many may wait; none, not even the first, while nothing is accepted."""
         self._kept: deque[Entry] = deque()
@@ -206,14 +216,16 @@ class Queue(Inbox):
         self._marks.add(mark)
         return is_known
 
-    def take(self) -> Entry | None:
-        if self._kept:
-            return self._kept.popleft()
-        return self.waiting.popleft() if self.waiting else None
+    def _take_kept(self) -> Entry:
+        entry = self._kept.popleft()
+        if not self._kept:
+            self.take = self.waiting.popleft
+        return entry
 
     def clear(self) -> None:
         self.waiting.clear()
         self._kept.clear()
+        self.take = self.waiting.popleft
 
     def _make_room(self) -> bool:
         """Drop the oldest message if that is the policy; otherwise refuse from now on what comes."""
@@ -230,6 +242,7 @@ class Queue(Inbox):
                 self.note_loss()
                 return True
             self._kept.append(entry)
+            self.take = self._take_kept
             if len(self._kept) > MOST_NOTICES:
                 self._kept.popleft()
         return True
@@ -246,6 +259,7 @@ class Board(Inbox):
     def __init__(self, limit: int, now: Callable[[], float]) -> None:
         super().__init__(limit, now)
         self.waiting: OrderedDict[object, list[Any]] = OrderedDict()
+        self.take = self._take
         self._page = 0
         """Counts what was said: an entry from before may not be replaced in its place."""
         self._serial = 0
@@ -297,9 +311,9 @@ class Board(Inbox):
         self.waiting.pop(self._serial - MOST_NOTICES, None)
         self.wake()
 
-    def take(self) -> Entry | None:
+    def _take(self) -> Entry:
         if not self.waiting:
-            return None
+            raise IndexError
         _, (channel, payload, _) = self.waiting.popitem(last=False)
         return channel, payload
 

@@ -7,6 +7,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+from alor_async._http.decode import WireError
 from alor_async._policy.arguments import check_not_empty
 from alor_async._streams.events import Disconnected, Event, Gap, Reconnected, Update
 from alor_async._streams.turns import NOW_AND_THEN, Turn
@@ -239,16 +240,25 @@ class Subscription(Generic[T_co]):
                 self.delivered += 1
                 return event.item
         while True:
-            entry = inbox.take()
-            if entry is None:
+            try:
+                channel, payload = inbox.take()
+            except IndexError:
                 self._check_overflow()
                 return None
-            channel, payload = entry
             if channel is None:
                 continue
             if inbox.lost and not inbox.is_overflowing:
                 self._slow_gap()
-            item: T_co | None = channel.item_of(payload)
+            item: T_co | None
+            if channel.is_steady and type(payload) is bytes:
+                # Nearly every message comes this way: written out, not called.
+                try:
+                    item = channel.decode(payload)
+                except WireError as error:
+                    raise channel.explain(payload, error) from None
+                channel.last = payload
+            else:
+                item = channel.item_of(payload)
             if item is not None:
                 self.delivered += 1
                 return item
@@ -257,11 +267,11 @@ class Subscription(Generic[T_co]):
         """Take the next event that waits; None when there is none."""
         outbox, inbox = self._outbox, self._inbox
         while not outbox:
-            entry = inbox.take()
-            if entry is None:
+            try:
+                channel, payload = inbox.take()
+            except IndexError:
                 self._check_overflow()
                 return None
-            channel, payload = entry
             if inbox.lost and not inbox.is_overflowing and channel is not None:
                 outbox.append(self._slow_gap())
             if channel is None:

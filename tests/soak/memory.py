@@ -18,7 +18,11 @@ _OURS: Final = (
 )
 """`values` is what both sides use."""
 
-_NOT_MACHINERY: Final = ("alor_async.sandbox", "alor_async.models", "alor_async._streams.events")
+_NOT_MACHINERY: Final = tuple(
+    f"alor_async.{room}" for room in ("sandbox", "models", "_orders.ledger", "_streams.events")
+)
+"""The exchange; and what is kept of the day itself: its orders, commands and notices."""
+
 _WAITING: Final = frozenset({"Pause", "Renewal"})
 
 
@@ -33,7 +37,7 @@ def watching_memory() -> Iterator[None]:
 
 
 def machinery() -> int:
-    """How many objects of the client's own classes there are, beside models, events and what waits with them."""
+    """How many objects of the client's own classes there are, beside what they hold and what waits."""
     gc.collect()
     modules = (str(type(one).__module__) for one in gc.get_objects() if type(one).__name__ not in _WAITING)
     return sum(name.startswith("alor_async.") and not name.startswith(_NOT_MACHINERY) for name in modules)

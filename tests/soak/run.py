@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 
 from tests.soak.day import Plan, live
@@ -15,6 +16,7 @@ _SUBSCRIPTIONS = 20_000
 
 async def main(hours: float) -> None:
     """Live through a day, an outage and a crowd of subscriptions."""
+    logging.getLogger("alor_async").setLevel(logging.ERROR)  # each gap is a warning, and there are very many
     print(await live(Plan(hours=hours)), flush=True)
     outage = await endure_an_outage(_OUTAGE_HOURS)
     print(

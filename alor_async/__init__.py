@@ -3,7 +3,9 @@
 Not affiliated with the broker. No warranty, no investment advice.
 """
 
-from alor_async._orders.intent import OrderAck
+from alor_async._orders.desk import Recovered
+from alor_async._orders.ledger import EntryState, LedgerEntry, MemoryLedger, OrderLedger
+from alor_async._orders.tags import client_tag, own_comment
 from alor_async._streams.events import Disconnected, Event, Gap, Reconnected, SnapshotEnd, Stale, Update
 from alor_async._streams.inbox import OnSlow
 from alor_async._streams.subscription import Subscription, merge
@@ -23,11 +25,13 @@ from alor_async.errors import (
     DecodeError,
     Forbidden,
     InvalidArgument,
+    LedgerUnavailable,
     NotFound,
     OrderError,
     OrderNotWorking,
     OrderOutcomeUnknown,
     OrderRejected,
+    OrdersUnresolved,
     QueueTimeout,
     RateLimited,
     RequestError,
@@ -89,7 +93,7 @@ from alor_async.models import (
 )
 from alor_async.resources._estimates import EstimateRequest
 from alor_async.resources.order_groups import GroupedOrder
-from alor_async.values import NEVER, Format, InstrumentId, Portfolio, Timeframe, new_request_id
+from alor_async.values import NEVER, Format, InstrumentId, OrderAck, Portfolio, Timeframe, new_request_id
 
 __all__ = [
     "NEVER",
@@ -114,6 +118,7 @@ __all__ = [
     "CurrencyPair",
     "DecodeError",
     "Disconnected",
+    "EntryState",
     "Environment",
     "EstimateRequest",
     "Event",
@@ -130,10 +135,13 @@ __all__ = [
     "Instrument",
     "InstrumentId",
     "InvalidArgument",
+    "LedgerEntry",
+    "LedgerUnavailable",
     "Limits",
     "Market",
     "MarketTrade",
     "MarketTradePage",
+    "MemoryLedger",
     "Model",
     "NotFound",
     "OnSlow",
@@ -146,11 +154,13 @@ __all__ = [
     "OrderGroup",
     "OrderGroupMember",
     "OrderGroupStatus",
+    "OrderLedger",
     "OrderNotWorking",
     "OrderOutcomeUnknown",
     "OrderRejected",
     "OrderStatus",
     "OrderType",
+    "OrdersUnresolved",
     "Portfolio",
     "PortfolioRisk",
     "Position",
@@ -158,6 +168,7 @@ __all__ = [
     "Quote",
     "RateLimited",
     "Reconnected",
+    "Recovered",
     "RefreshToken",
     "RepoDetails",
     "RequestError",
@@ -194,6 +205,8 @@ __all__ = [
     "Unauthorized",
     "Update",
     "__version__",
+    "client_tag",
     "merge",
     "new_request_id",
+    "own_comment",
 ]

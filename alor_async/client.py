@@ -13,6 +13,8 @@ from alor_async import _telemetry
 from alor_async._contract import operations
 from alor_async._http.session import Session
 from alor_async._http.transport import Transport
+from alor_async._orders.desk import Desk, OrderDesk, Recovered
+from alor_async._orders.ledger import MemoryLedger, OrderLedger
 from alor_async._orders.rest_wire import RestWire
 from alor_async._policy.clock import Clock
 from alor_async._streams.hub import Hub
@@ -58,6 +60,9 @@ class AsyncAlor:
         retries: How often calls are tried.
         limits: How much is done at once.
         streams: How subscriptions behave.
+        ledger: Where commands are written down before they leave; None for memory. `SqliteLedger(path)` survives a crash.
+        order_tags: Whether to mark orders in their comments, so that they are recognised after a lost answer. It takes 21
+            of the 100 characters of a comment.
         allow_delayed: Allows anonymous calls.
         ssl_context: How servers are checked, where the system's trust is not wanted. It must verify.
         proxy: Address of an HTTP proxy. No proxy is read from the environment.
@@ -89,6 +94,8 @@ class AsyncAlor:
         retries: RetryPolicy | None = None,
         limits: Limits | None = None,
         streams: StreamSettings | None = None,
+        ledger: OrderLedger | None = None,
+        order_tags: bool = False,
         allow_delayed: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
@@ -102,6 +109,7 @@ class AsyncAlor:
             retries=(retries, RetryPolicy),
             limits=(limits, Limits),
             streams=(streams, StreamSettings),
+            ledger=(ledger, OrderLedger),
             session=(session, aiohttp.ClientSession),
         )
         self.environment = environment
@@ -120,7 +128,10 @@ class AsyncAlor:
             retries=retries,
             limits=limits,
         )
-        wire = RestWire(self._session)
+        self._desk = OrderDesk(
+            MemoryLedger() if ledger is None else ledger, self._session, self._clock, tags=order_tags
+        )
+        wire = Desk(self._desk, RestWire(self._session))
         self.instruments = InstrumentsResource(self._session)
         self.market_data = MarketDataResource(self._session)
         self.account = AccountResource(self._session)
@@ -171,11 +182,17 @@ class AsyncAlor:
         Raises:
             ClosedError: The client was closed.
             ConfigError: The token provider serves another environment already.
+            LedgerUnavailable: The ledger cannot be used.
         """
         if self._transport.is_open:
             return
         telemetry = _telemetry.detect(*self._providers)
-        await self._transport.open(telemetry)
+        await self._desk.open()
+        try:
+            await self._transport.open(telemetry)
+        except BaseException:
+            await self._desk.close()
+            raise
         self._session.attach(telemetry)
         self._hub.open(telemetry)
         if isinstance(self._auth, RefreshToken):
@@ -185,6 +202,7 @@ class AsyncAlor:
                 # Its tokens must never travel to this environment: the client ends here.
                 await self._session.close()
                 await self._transport.close()
+                await self._desk.close()
                 raise
 
     async def close(self) -> None:
@@ -197,6 +215,7 @@ class AsyncAlor:
         if isinstance(self._auth, RefreshToken):
             await self._auth.unbind(self._transport)
         await self._transport.close()
+        await self._desk.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -208,6 +227,25 @@ class AsyncAlor:
         await self.close()
 
     # What belongs to no facade.
+
+    @property
+    def ledger(self) -> OrderLedger:
+        """Where this client writes its commands down."""
+        return self._desk.ledger
+
+    async def recover_orders(self, timeout: float = 5.0) -> Recovered:
+        """Find out what became of the commands that an earlier run left open in the ledger, by reading alone.
+
+        It happens by itself before the first order of a run; call it to see the result, or to do it at leisure.
+
+        Args:
+            timeout: How long to go on reading about each; seconds.
+
+        Raises:
+            ClosedError: The client is not open.
+            AuthError, RequestError: Reading failed.
+        """
+        return await self._desk.recover(timeout)
 
     async def get_server_time(
         self, *, timeout: TimeoutLike | None = None, retries: RetryPolicy | None = None

@@ -18,10 +18,12 @@
     │   │   ├── RateLimited 429                 .retry_after
     │   │   └── ServerError 5xx
     │   └── DecodeError                         a 2xx that could not be read; .path .body
+    ├── LedgerUnavailable                       the ledger cannot be written; nothing was sent
     ├── OrderError                              .request_id .instrument_id
     │   ├── OrderRejected                       a definite no; .code .reason .replayed
     │   │   └── OrderNotWorking                 replace or cancel of an order that is not working
-    │   └── OrderOutcomeUnknown                 it may have been placed
+    │   ├── OrderOutcomeUnknown                 it may have been placed; `await error.resolve()` reads the truth
+    │   └── OrdersUnresolved                    .keys of commands of an earlier run; nothing was sent
     └── StreamError                             .subscription
         ├── SubscriptionRejected                .status .reason
         ├── SlowConsumer                        .pending .dropped
@@ -36,9 +38,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
-    from alor_async.values import InstrumentId
+    from alor_async.values import InstrumentId, OrderAck
 
 __all__ = [
     "AlorError",
@@ -51,11 +54,13 @@ __all__ = [
     "DecodeError",
     "Forbidden",
     "InvalidArgument",
+    "LedgerUnavailable",
     "NotFound",
     "OrderError",
     "OrderNotWorking",
     "OrderOutcomeUnknown",
     "OrderRejected",
+    "OrdersUnresolved",
     "QueueTimeout",
     "RateLimited",
     "RequestError",
@@ -392,7 +397,58 @@ class OrderNotWorking(OrderRejected):
 
 
 class OrderOutcomeUnknown(OrderError):
-    """The command may have been carried out. Do not repeat it with another request id: read the orders first."""
+    """The command may have been carried out. Do not repeat it with another request id: `resolve` reads what became of it."""
+
+    _resolver: Callable[[float], Awaitable[OrderAck]] | None = None
+
+    async def resolve(self, timeout: float = 10.0) -> OrderAck:
+        """Find out by reading orders, conditional orders and trades. It never sends a command, and never guesses.
+
+        An order is recognised by the tag in its comment (`AsyncAlor(order_tags=True)`), or by its number where the command
+        named one (replace, cancel). That nothing is found proves nothing, and neither do equal terms. May be called again.
+
+        Args:
+            timeout: How long to go on reading; seconds.
+
+        Returns:
+            The acknowledgement that was lost.
+
+        Raises:
+            OrderRejected: A definite no. `OrderNotWorking` tells the state of the order that was to be replaced or cancelled.
+            OrderOutcomeUnknown: Nobody knows as yet.
+            ClosedError: The client was closed, or this error comes from another process.
+            AuthError, RequestError: Reading failed.
+        """
+        if self._resolver is None:
+            raise ClosedError("nothing is known here of the client that sent the command: read its orders instead")
+        return await self._resolver(timeout)
+
+    def resolve_by(self, resolver: Callable[[float], Awaitable[OrderAck]]) -> None:
+        """Say how it is found out; called by whoever sent the command."""
+        self._resolver = resolver
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What reads belongs to a client, and does not travel.
+        state = {name: value for name, value in self.__dict__.items() if name != "_resolver"}
+        return _rebuild, (type(self), self.args, state)
+
+
+class OrdersUnresolved(OrderError):
+    """Commands of an earlier run have no known outcome, reading did not find one, and nobody has acknowledged them.
+
+    Nothing was sent. Look at each (`alor.ledger.find(key)`), then say `alor.ledger.acknowledge(key)`.
+
+    Attributes:
+        keys: Their keys in the ledger.
+    """
+
+    def __init__(self, message: str, *, keys: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+class LedgerUnavailable(AlorError):
+    """The ledger cannot be written: the disk is full, the file is another program's, or damaged. Nothing was sent."""
 
 
 class StreamError(AlorError):

@@ -22,6 +22,7 @@ __all__ = [
     "Format",
     "InstrumentId",
     "InstrumentLike",
+    "OrderAck",
     "Portfolio",
     "PortfolioLike",
     "Timeframe",
@@ -280,6 +281,20 @@ Timeframe.DAY = Timeframe("D")
 Timeframe.WEEK = Timeframe("W")
 Timeframe.MONTH = Timeframe("M")
 Timeframe.YEAR = Timeframe("Y")
+
+
+class OrderAck(Struct, frozen=True, kw_only=True, gc=False):
+    """The broker accepted a command. It does not say that anything traded.
+
+    Attributes:
+        order_id: The order's number; after a replace, the new one.
+        request_id: The idempotency key that was sent, or None for commands that have none (cancels).
+        replayed: True when this is the answer to an earlier command with the same request id: nothing was done anew.
+    """
+
+    order_id: str
+    request_id: uuid.UUID | str | None = None
+    replayed: bool = False
 
 
 def new_request_id() -> uuid.UUID:

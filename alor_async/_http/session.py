@@ -11,7 +11,7 @@ import asyncio
 import random as _random
 from collections.abc import Callable
 from math import inf
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import aiohttp
 from aiohttp import hdrs
@@ -49,6 +49,7 @@ _REQUEST_ID: Final = "X-REQID"
 _JSON: Final = "application/json"
 _RESENDABLE: Final = frozenset({"POST", "PUT"})
 _MAX_TOKEN: Final = 16_384
+_SENT: Final = frozenset({"send", "read", "status", "decode"})
 
 
 class _Credentials:
@@ -78,6 +79,12 @@ class _Call(Deadline):
         self.attempts = 0
         self.replays = 0
         self.may_have_acted: RequestError | None = None
+
+
+class Fate(Protocol):
+    """Whoever wants to know what may have become of a request, also when the call is cancelled."""
+
+    may_have_left: bool
 
 
 class Session:
@@ -140,7 +147,12 @@ class Session:
             raise ClosedError("this client was opened in another event loop: open one of its own in each loop")
 
     async def send(
-        self, request: Request[T], timeout: float | Timeouts | None = None, retries: RetryPolicy | None = None
+        self,
+        request: Request[T],
+        timeout: float | Timeouts | None = None,
+        retries: RetryPolicy | None = None,
+        *,
+        fate: Fate | None = None,
     ) -> T:
         """Carry out one call.
 
@@ -150,6 +162,7 @@ class Session:
             request: What to do.
             timeout: Seconds for the whole call, or time-outs in full; None for the session's.
             retries: How often to try; None for the session's policy.
+            fate: Told at the end, however it comes, whether a byte may have left.
 
         Returns:
             The decoded answer.
@@ -177,6 +190,8 @@ class Session:
                 raise
         finally:
             call.leave()
+            if fate is not None:
+                fate.may_have_left = _was_sent(call)
         raise self._cut_short(call)
 
     async def close(self) -> None:
@@ -380,7 +395,7 @@ class Session:
     def _cut_short(self, call: _Call) -> AlorError:
         """Tell what it means that a call was ended by its deadline, or by `close`."""
         is_command = call.request.operation.kind is Kind.COMMAND
-        was_sent = call.stage in {"send", "read", "status", "decode"} or call.may_have_acted is not None
+        was_sent = _was_sent(call)
         if call.is_closed:
             if not (is_command and was_sent):
                 return ClosedError("this client was closed while the call was under way")
@@ -400,6 +415,10 @@ class Session:
         error.attempts = call.attempts
         error.elapsed = self._clock.monotonic() - call.entered
         return error
+
+
+def _was_sent(call: _Call) -> bool:
+    return call.stage in _SENT or call.may_have_acted is not None
 
 
 def _provider_failed(error: Exception) -> TokenUnavailable:

@@ -6,9 +6,12 @@ import enum
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
-from alor_async.values import InstrumentId
+from alor_async._contract import bodies
+from alor_async._orders.tags import with_tag
+from alor_async.values import InstrumentId, OrderAck
 
 if TYPE_CHECKING:
     from alor_async._http.request import Operation
@@ -27,20 +30,6 @@ class Verb(enum.Enum):
     GROUP = "group"
 
 
-class OrderAck(Struct, frozen=True, kw_only=True, gc=False):
-    """The broker accepted a command. It does not say that anything traded.
-
-    Attributes:
-        order_id: The order's number; after a replace, the new one.
-        request_id: The idempotency key that was sent, or None for commands that have none (cancels).
-        replayed: True when this is the answer to an earlier command with the same request id: nothing was done anew.
-    """
-
-    order_id: str
-    request_id: UUID | str | None = None
-    replayed: bool = False
-
-
 class Intent(Generic[T_co]):
     """One command about orders, complete and checked: nothing about it changes on the way.
 
@@ -51,9 +40,10 @@ class Intent(Generic[T_co]):
         body: The JSON body as a Struct, or None.
         request_id: The idempotency key, or None where the command has none.
         instrument_id: The instrument, or None when the command names none.
+        may_have_left: Whether a byte of it may have left; kept up to date by its wire.
     """
 
-    __slots__ = ("body", "instrument_id", "operation", "request_id", "values", "verb")
+    __slots__ = ("_payload", "body", "instrument_id", "may_have_left", "operation", "request_id", "values", "verb")
 
     def __init__(
         self,
@@ -71,6 +61,26 @@ class Intent(Generic[T_co]):
         self.body = body
         self.request_id = request_id
         self.instrument_id = instrument_id
+        self.may_have_left = False
+        self._payload: bytes | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """The body as it leaves; empty where there is none."""
+        if self._payload is None:
+            self._payload = b"" if self.body is None else bodies.encode(self.body)
+        return self._payload
+
+    def mark(self, tag: str) -> None:
+        """Put a tag into the comment of the order that it makes.
+
+        Raises:
+            InvalidArgument: There is no room beside the user's own text.
+        """
+        if self.body is not None and hasattr(self.body, "comment"):
+            comment = with_tag(getattr(self.body, "comment", None), tag)
+            self.body = msgspec.structs.replace(self.body, comment=comment)
+            self._payload = None
 
     @property
     def portfolios(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from alor_async._contract import bodies
 from alor_async._contract.answers import OrderAccepted
 from alor_async._orders.intent import Intent, OrderAck, Verb
 from alor_async._orders.outcome import Accepted, judge, order_number, unknown
@@ -22,6 +21,11 @@ T = TypeVar("T")
 class OrderWire(Protocol):
     """What the order facades need of a wire."""
 
+    @property
+    def name(self) -> str:
+        """`rest` or `cws`."""
+        ...
+
     async def send(
         self, intent: Intent[object], timeout: float | Timeouts | None, retries: RetryPolicy | None
     ) -> OrderAck:
@@ -33,6 +37,8 @@ class RestWire:
     """Sends intents through a `Session`."""
 
     __slots__ = ("_session",)
+
+    name = "rest"
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -70,11 +76,11 @@ async def carry_out(
     """
     request = intent.operation.request_with(
         intent.values,
-        body=None if intent.body is None else bodies.encode(intent.body),
+        body=None if intent.body is None else intent.payload,
         request_id=None if intent.request_id is None else str(intent.request_id),
     )
     try:
-        return await session.send(request, timeout, retries)
+        return await session.send(request, timeout, retries, fate=intent)
     except RequestError as error:
         verdict = judge(intent, error)
         if isinstance(verdict, Accepted):

@@ -20,9 +20,11 @@ from alor_async.errors import (
     ConnectError,
     DecodeError,
     InvalidArgument,
+    LedgerUnavailable,
     OrderNotWorking,
     OrderOutcomeUnknown,
     OrderRejected,
+    OrdersUnresolved,
     QueueTimeout,
     RateLimited,
     RequestError,
@@ -65,6 +67,8 @@ TREE = {
     "OrderRejected": ("OrderError", False),
     "OrderNotWorking": ("OrderRejected", False),
     "OrderOutcomeUnknown": ("OrderError", False),
+    "OrdersUnresolved": ("OrderError", False),
+    "LedgerUnavailable": ("AlorError", False),
     "StreamError": ("AlorError", False),
     "SubscriptionRejected": ("StreamError", False),
     "SlowConsumer": ("StreamError", False),
@@ -91,6 +95,8 @@ def with_everything() -> list[AlorError]:
         OrderRejected("no", code="C", reason="R", replayed=True, **ORDER),
         OrderNotWorking("gone", code="C", reason="R", **ORDER),
         OrderOutcomeUnknown("who knows", **ORDER),
+        OrdersUnresolved("two are left", keys=("id-7", "id-8")),
+        LedgerUnavailable("the disk is full"),
     ]
     made += [getattr(errors, name)("order", **ORDER) for name in ("OrderError",)]
     statuses = {"StatusError": 418, "BadRequest": 400, "Unauthorized": 401, "Forbidden": 403, "NotFound": 404}

@@ -78,7 +78,9 @@ class RecordingSession:
         self.sent: list[Request[object]] = []
         self.answer = answer
 
-    async def send(self, request: Request[object], timeout: object = None, retries: object = None) -> object:
+    async def send(
+        self, request: Request[object], timeout: object = None, retries: object = None, *, fate: object = None
+    ) -> object:
         self.sent.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer

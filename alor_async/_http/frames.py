@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 import msgspec
 
 from alor_async._http.decode import Frame, Shape
+from alor_async._http.numbers import is_doubtful
 from alor_async.models._base import decode_hook
 
 __all__ = ["Frames", "is_plain"]
@@ -59,17 +60,19 @@ class Frames(Generic[T]):
     def reader(self) -> Callable[[bytes], T]:
         """Give what reads the frames of one subscription. It raises what `decode` raises."""
         strict, careful, publish = self._strict, self.decode, self._publish
+        has_one_spelling = not self._alternates
         outlines: set[bytes] = set()
         proofs_left = _PROOFS
 
         def read(frame: bytes) -> T:
-            if outlines and frame.translate(None, _DIGITS) in outlines:
+            is_short = len(frame) <= _LONGEST
+            if frame.translate(None, _DIGITS) in outlines if is_short else has_one_spelling and not is_doubtful(frame):
                 try:
                     value: T = strict(frame).data
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     return careful(frame)  # it mends what can be mended, and knows what to say of the rest
                 return value if publish is None else publish(value)
-            return learn(frame) if proofs_left and len(frame) <= _LONGEST else careful(frame)
+            return learn(frame) if is_short and proofs_left else careful(frame)
 
         def learn(frame: bytes) -> T:
             nonlocal proofs_left

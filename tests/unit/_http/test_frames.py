@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alor_async import Format, MarketTrade, Quote
-from alor_async._contract.subscriptions import STREAMS_MARKET_TRADES, STREAMS_QUOTES
+from alor_async._contract.subscriptions import STREAMS_MARKET_TRADES, STREAMS_ORDER_BOOK, STREAMS_QUOTES
 from alor_async._http.decode import WireError
 from alor_async._http.frames import Frames, is_plain
 
@@ -25,7 +25,7 @@ def frames() -> Frames[Quote]:
     return Frames(STREAMS_QUOTES.data[Format.SLIM])
 
 
-def outcome(read: Callable[[bytes], Quote], frame: bytes) -> object:
+def outcome(read: Callable[[bytes], object], frame: bytes) -> object:
     try:
         return read(frame)
     except WireError as error:
@@ -138,3 +138,18 @@ def test_streams_without_another_spelling_are_read_likewise() -> None:
     trades = [read(frame % number) for number in (1, 22, 333)]
     assert [type(trade) for trade in trades] == [MarketTrade] * 3
     assert [trade.trade_id for trade in trades] == [1, 22, 333]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet='naNfiIsS_+-eE0123456789."\\u \u0661', max_size=10), st.booleans())
+@example("1e999", False)
+@example("1e999", True)
+@example("s_nan", True)
+@example("305.1", False)
+def test_longer_messages_are_proved_each_by_its_text(number: str, is_text: bool) -> None:
+    number = f'"{number}"' if is_text else number
+    levels = b",".join([b'{"p":305.1,"v":10}'] * 40)
+    frame = b'{"data":{"b":[%b,{"p":%b,"v":1}],"a":[],"t":17,"h":true},"guid":"s1"}' % (levels, number.encode())
+    shared = Frames(STREAMS_ORDER_BOOK.data[Format.SLIM])
+    assert len(frame) > 512
+    assert outcome(shared.reader(), frame) == outcome(shared.decode, frame)

@@ -153,12 +153,14 @@ class Dialogue:
                     token = await self._hub.token()
                 except TokenUnavailable as error:
                     STREAM_LOGGER.debug("%s: %s", self._name, error)
+                    self._line.last_error = error
                     await self._clock.sleep(self._hub.settings.reconnect_base)
                     self.want(seat)
                     continue
                 except AlorError as error:
                     self._line.refuse_all(error)
                     continue
+                self._line.last_error = None
                 await pace.turn()
                 if self._is_wanted(seat):
                     self._send_request(seat, token)

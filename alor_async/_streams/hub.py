@@ -119,10 +119,11 @@ class Hub:
 
         Raises:
             SubscriptionRejected: The broker refused one, or never answered.
-            StreamLost: It could not be reached in time.
+            StreamLost: It could not be reached in time, or there was no token.
             StreamError: There are too many.
-            AuthError: No usable token.
-            ClosedError: The client is not open.
+            AuthError: The refresh token was refused.
+            RequestError: What is there already, and not wanted, could not be read.
+            ClosedError: The client is not open, or the subscription was left meanwhile.
         """
         self._check_open()
         with self._span(subscription):

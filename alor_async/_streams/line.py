@@ -59,7 +59,7 @@ class Line:
     Attributes:
         seats: What is subscribed, or to be.
         capacity: How many it takes.
-        last_error: What the last failure to connect was.
+        last_error: Why there is no connection, or no token for what is to be said over it; None where there is both.
         attempts: How many connections were tried for the present one.
         empty_since: Since when nothing is wanted of it, in monotonic seconds; None while something is.
         task: What keeps it up; it ends when there is no sense in going on.

@@ -76,9 +76,10 @@ class Subscription(Generic[T_co]):
 
         Raises:
             SubscriptionRejected: The broker refused, or never answered.
-            StreamLost: It could not be reached in time.
-            AuthError: No usable token.
-            ClosedError: The client is not open, or the subscription was used before.
+            StreamLost: It could not be reached in time, or there was no token: `last_error` tells.
+            AuthError: The refresh token was refused.
+            RequestError: What is there already, and not wanted, could not be read.
+            ClosedError: The client is not open, or the subscription was used before, or left while it opened.
         """
         if self._state != "new":
             raise ClosedError("a subscription is used once: make another one")

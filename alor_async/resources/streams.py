@@ -382,7 +382,7 @@ class StreamsResource:
         Args:
             portfolio: A Portfolio or its id.
             statuses: Which orders the snapshot holds; None for all of the trading day. Later changes come whatever their
-                status.
+                status. The others are read by REST first, so that they are not taken for news later.
             skip_snapshot: Whether to leave out the orders of before. They are read by REST first, so that they are not
                 taken for news later.
             format: See the class.

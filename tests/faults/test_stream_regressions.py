@@ -13,11 +13,11 @@ from aiohttp import web
 from alor_async import merge
 from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Stale, Update
 from alor_async.config import StreamSettings
-from alor_async.errors import ClosedError, SlowConsumer, StreamError, StreamLost, TokenRefused
+from alor_async.errors import ClosedError, SlowConsumer, StreamError, StreamLost, TokenRefused, TokenUnavailable
 from alor_async.models import OrderStatus, Side
 from tests.faults.hub_support import CoarseClock, client_of, listening, live, settings
 from tests.streams.kit import until_error
-from tests.support.streamserver import Heard, Line, StreamServer, acknowledge
+from tests.support.streamserver import Heard, Line, StreamServer, acknowledge, welcome
 from tests.support.waiting import until
 from tests.support.world import STOCKS, low_and_high, new_sandbox
 
@@ -87,6 +87,25 @@ class TestEnteringAndLeaving:
                 for _ in range(2):
                     with pytest.raises(TokenRefused):
                         await alor.streams.quotes("MOEX:GAZP").__aenter__()
+
+    async def test_who_gets_no_token_in_time_is_told_why(self) -> None:
+        async with new_sandbox() as sandbox, client_of(sandbox, ack_timeout=0.3) as alor:
+            sandbox.faults.http.status(503, server="oauth", times=None)
+            with pytest.raises(StreamLost) as lost:
+                await alor.streams.quotes("MOEX:SBER").__aenter__()
+            assert isinstance(lost.value.last_error, TokenUnavailable)
+
+    async def test_why_it_failed_once_is_no_reason_later(self, server: StreamServer) -> None:
+        async with (
+            server.client(settings(ack_timeout=0.3)) as alor,
+            alor.streams.quotes("MOEX:SBER") as quotes,
+        ):
+            server.handshake = refuse
+            server.line.abort()
+            await until(lambda: len(server.handshakes) > 2)
+            server.handshake = welcome
+            await until(lambda: quotes.is_live)
+            assert [line.last_error for line in alor.streams._hub._lines] == [None]
 
     async def test_one_that_has_lived_is_asked_for_until_the_broker_answers(self) -> None:
         """A broker that restarts may acknowledge nothing for a while: that ends nothing that ran before."""

@@ -170,7 +170,7 @@ class Hub:
                 if seat is not None and channel.traits.is_ledger:
                     self.look_up(seat, since, twice=True)
                 elif seat is not None and channel.traits.is_own:
-                    line.renew(seat)
+                    line.renew_later(seat)
 
     def is_live(self, subscription: Subscription[Any]) -> bool:
         """Whether all of it is accepted on sockets that are open."""

@@ -131,6 +131,15 @@ class Line:
         seat.is_probed = stale is not None
         seat.channel.renew(stale)
 
+    def renew_later(self, seat: Seat) -> None:
+        """Ask anew after a pause: a snapshot that is too much for its inbox would else be asked for without a pause."""
+
+        def renew() -> None:
+            if self.seats.get(seat.channel) is seat:
+                self.renew(seat)
+
+        self._clock.call_later(self._hub.long_pause(), renew)
+
     def settle(self, seat: Seat) -> None:
         """The first sign of a subscription came: an interruption of it is over."""
         seat.settle(self._hub.now(), self.attempts)

@@ -14,8 +14,8 @@ from alor_async._streams.events import Gap, Update
 from alor_async.errors import SlowConsumer
 from alor_async.models import Side
 from alor_async.sandbox import Sandbox
-from tests.faults.hub_support import client_of, listening, settings
-from tests.support.streamserver import DrivenAlor, Line, StreamServer
+from tests.faults.hub_support import CoarseClock, client_of, listening, live, settings
+from tests.support.streamserver import DrivenAlor, Heard, Line, StreamServer
 from tests.support.waiting import until
 from tests.support.world import STOCKS, new_sandbox
 
@@ -157,6 +157,37 @@ class TestPolicies:
             assert slow.value.dropped == 15
             server.line.send("streams.quotes", server.line.guid_of("SBER"), c=21)
             assert int((await anext(quotes)).last_price) == 21
+
+    async def test_f148_a_snapshot_that_is_too_much_is_not_asked_for_without_a_pause(self) -> None:
+        """Three positions in an inbox for one: he is told of it each time, and the broker is asked every few seconds."""
+        clock = CoarseClock()
+        async with StreamServer(clock=clock) as server:
+
+            def tell(line: Line, one: Heard) -> None:
+                line.reply(one.guid)
+                for symbol in ("SBER", "GAZP", "LKOH") if one.is_subscription else ():
+                    line.send("streams.positions", one.guid, sym=symbol, tic=f"MOEX:{symbol}", h=True)
+
+            server.answer = tell
+            async with (
+                server.client() as alor,
+                alor.streams.positions(STOCKS, on_slow="raise", inbox=1) as positions,
+            ):
+                told: list[int] = []
+
+                async def insist() -> None:
+                    while True:
+                        try:
+                            async for _ in positions:
+                                pass
+                        except SlowConsumer as slow:
+                            told.append(slow.dropped)
+
+                insisting = asyncio.create_task(insist())
+                await live(clock, 60, step=0.5)
+                insisting.cancel()
+                assert 8 < len(server.subscriptions) < 60
+                assert len(told) >= len(server.subscriptions) - 1
 
 
 class Hasty(Clock):

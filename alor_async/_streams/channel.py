@@ -380,13 +380,19 @@ class Channel(Generic[T]):
         self._probe = None
         return () if self._snapshot_over else (self._end_snapshot(is_assumed=True),)
 
+    @property
+    def _is_history(self) -> bool:
+        """Whether what carries no mark was there before. Where no snapshot was asked for, nothing was."""
+        is_resumed = self._tracker is not None and self._renewals > 0
+        return not self._snapshot_over and (is_resumed or self._values.get("skip_snapshot") is not True)
+
     def _end_snapshot(self, *, is_assumed: bool = False) -> SnapshotEnd:
         self._snapshot_over = True
         return SnapshotEnd(instrument_id=self.instrument_id, is_assumed=is_assumed)
 
     def _item_events(self, item: T, *, is_recovered: bool) -> tuple[Event[T], ...]:
         flag = getattr(item, "is_snapshot", None) if self.spec.has_snapshot_flag and not is_recovered else None
-        is_snapshot = not is_recovered and (not self._snapshot_over if flag is None else flag)
+        is_snapshot = not is_recovered and (self._is_history if flag is None else flag)
         before: tuple[Event[T], ...] = ()
         if self._probe is not None and not is_recovered:
             stale, self._probe = self._probe, None
@@ -410,7 +416,7 @@ class Channel(Generic[T]):
         return (*before, update)
 
     def _candle_events(self, update: Update[T]) -> tuple[Event[T], ...]:
-        is_snapshot = not self._snapshot_over
+        is_snapshot = self._is_history
         self.last = update.item
         told = msgspec.structs.replace(update, is_snapshot=is_snapshot)
         if self._probe is not None:

@@ -253,6 +253,23 @@ class TestCandles:
             assert heard.items[-1].volume == 4
 
 
+class TestSnapshots:
+    @pytest.mark.parametrize("name", ["summaries", "risks", "candles"])
+    async def test_what_comes_first_where_none_was_wanted_is_news(self, server: StreamServer, name: str) -> None:
+        async with server.client(settings(snapshot_pause=5)) as alor:
+            start = datetime(2026, 9, 14, tzinfo=UTC)
+            stream = {
+                "summaries": alor.streams.summaries(STOCKS, skip_snapshot=True),
+                "risks": alor.streams.risks(STOCKS, skip_snapshot=True),
+                "candles": alor.streams.candles("MOEX:SBER", timeframe=60, start=start, skip_snapshot=True),
+            }[name]
+            async with stream, listening(stream) as heard:
+                (request,) = server.line.subscriptions
+                server.line.send(f"streams.{name}", request.guid)
+                await until(lambda: heard.items)
+                assert [update.is_snapshot for update in heard.of(Update)] == [False]
+
+
 class TestMarketTrades:
     async def test_f138_the_deepest_snapshot_repeats_nothing(self, server: StreamServer) -> None:
         asyncio.get_running_loop().set_debug(False)

@@ -49,6 +49,12 @@ class Publishers:
         first = next(name for name in lines if lines[name] == lines[wire.name])
         return "_publish_" + "_".join(words(first))
 
+    def of_one(self, wire: WireClass) -> str:
+        """Write what publishes an answer that is one object. Where it only has to change its class, no loop is needed."""
+        if self._lines(wire) == self._swap(wire):
+            return f"become({wire.schema.name})"
+        return f"single({self.name(wire)})"
+
     def _busy(self, schema: Schema) -> list[WireClass]:
         return [wire for wire in self._spellings.classes(schema) if wire.needs_publishing]
 
@@ -57,8 +63,10 @@ class Publishers:
 
     def _lines(self, wire: WireClass) -> tuple[str, ...]:
         item = self._item(wire.schema)
-        swap = [] if wire.is_public else [f'force_setattr({item}, "__class__", {wire.schema.name})']
-        return (*swap, *(line for field in wire.fields for line in self._field(item, field)))
+        return (*self._swap(wire), *(line for field in wire.fields for line in self._field(item, field)))
+
+    def _swap(self, wire: WireClass) -> tuple[str, ...]:
+        return () if wire.is_public else (f'force_setattr({self._item(wire.schema)}, "__class__", {wire.schema.name})',)
 
     def _field(self, item: str, wire: WireField) -> Iterator[str]:
         name = wire.field.name

@@ -32,7 +32,7 @@ _MODULES = {
     "alor_async._http.request": ("Access", "Kind", "Lane", "Operation", "Parameter", "Place", "MIB"),
     "alor_async.models._base": ("Model", "OpenIntEnum", "OpenStrEnum", "UtcTime", "WireId", "ZonelessTime"),
     "alor_async.values": ("Format", "InstrumentId"),
-    "alor_async._contract.wire.publishing": ("each", "single"),
+    "alor_async._contract.wire.publishing": ("become", "each", "single"),
 }
 """Where the names that generated code may use come from."""
 

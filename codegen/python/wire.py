@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from codegen.errors import CodegenError
 from codegen.ir import FORMATS, Answer, Contract, Format, Many, Scalar, Schema, SchemaRef, Type, schema_names
 from codegen.python.models import annotation, declaration
-from codegen.python.publishing import Publishers
+from codegen.python.publishing import Publisher, Publishers
 from codegen.python.rendering import Module, render
 from codegen.python.text import constant, docstring, listed
 from codegen.schemas import MODEL_MODULES
@@ -57,7 +58,7 @@ def wire_modules(contract: Contract, spellings: Spellings) -> list[Module]:
             path=f"{_PACKAGE}/publishing.py",
             doc="Turning a loop over decoded objects into what a shape calls.",
             code=render("publishing.py.j2"),
-            exports=("each", "single"),
+            exports=("become", "each", "single"),
         ),
     ]
     answers = {answer_constant(place, answer): answer for place, answer in contract.answers()}
@@ -99,9 +100,18 @@ def _module(area: str, schemas: list[Schema], answers: dict[str, Answer], spelli
     return Module(
         path=f"{_PACKAGE}/{area}.py",
         doc=f"{title} {_LEGEND}" if variants else title,
-        code=render("wire.py.j2", variants=variants, publishers=Publishers(spellings).of(schemas), answers=views),
+        code=render(
+            "wire.py.j2", variants=variants, publishers=_used(Publishers(spellings).of(schemas), views), answers=views
+        ),
         exports=tuple(answers),
     )
+
+
+def _used(publishers: list[Publisher], answers: list[_AnswerView]) -> list[Publisher]:
+    """Leave out the functions that nothing calls: one object that only changes its class needs none."""
+    lines = [line for publisher in publishers for line in publisher.lines]
+    names = set(re.findall(r"\w+", " ".join([*lines, *(f"{answer.value} {answer.shared}" for answer in answers)])))
+    return [publisher for publisher in publishers if publisher.name in names]
 
 
 def _variant(wire: WireClass) -> _VariantView:
@@ -135,8 +145,9 @@ def _shape(type_: Type, format_: Format, spellings: Spellings) -> str:
     arguments = [_answer_type(type_, {name: wire.name for name, wire in classes.items()})]
     for wire in classes.values():
         if wire.needs_publishing:
-            how = "each" if isinstance(type_, Many) else "single"
-            arguments.append(f"publish={how}({Publishers(spellings).name(wire)})")
+            publishers = Publishers(spellings)
+            how = f"each({publishers.name(wire)})" if isinstance(type_, Many) else publishers.of_one(wire)
+            arguments.append(f"publish={how}")
         keys = sorted(set(_time_keys(wire, format_, spellings)))
         if keys:
             arguments.append(f"zoneless={_tuple(keys)}")

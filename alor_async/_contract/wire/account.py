@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec import field
 from msgspec.structs import force_setattr
 
-from alor_async._contract.wire.publishing import each, single
+from alor_async._contract.wire.publishing import become, each, single
 from alor_async._http.decode import Shape, Shapes
 from alor_async.models._base import UtcTime, WireId, ZonelessTime
 from alor_async.models.account import (
@@ -333,16 +333,6 @@ def _publish_position(positions: Iterable[Any]) -> None:
         force_setattr(position, "__class__", Position)
 
 
-def _publish_portfolio_risk(portfolio_risks: Iterable[Any]) -> None:
-    for portfolio_risk in portfolio_risks:
-        force_setattr(portfolio_risk, "__class__", PortfolioRisk)
-
-
-def _publish_futures_risk(futures_risks: Iterable[Any]) -> None:
-    for futures_risk in futures_risks:
-        force_setattr(futures_risk, "__class__", FuturesRisk)
-
-
 def _publish_iceberg(icebergs: Iterable[Any]) -> None:
     for iceberg in icebergs:
         force_setattr(iceberg, "__class__", Iceberg)
@@ -440,21 +430,21 @@ POSITION_LIST: Final[Shapes[list[Position]]] = Shapes(
 
 _POSITION: Final[Shape[Position]] = Shape(Position)
 POSITION: Final[Shapes[Position]] = Shapes(
-    simple=_POSITION, slim=Shape(_PositionSlim, publish=single(_publish_position)), heavy=_POSITION
+    simple=_POSITION, slim=Shape(_PositionSlim, publish=become(Position)), heavy=_POSITION
 )
 
 
 _PORTFOLIO_RISK: Final[Shape[PortfolioRisk]] = Shape(PortfolioRisk, zoneless=("calculationTime",))
 PORTFOLIO_RISK: Final[Shapes[PortfolioRisk]] = Shapes(
     simple=_PORTFOLIO_RISK,
-    slim=Shape(_PortfolioRiskSlim, publish=single(_publish_portfolio_risk), zoneless=("t",)),
+    slim=Shape(_PortfolioRiskSlim, publish=become(PortfolioRisk), zoneless=("t",)),
     heavy=_PORTFOLIO_RISK,
 )
 
 
 _FUTURES_RISK: Final[Shape[FuturesRisk]] = Shape(FuturesRisk)
 FUTURES_RISK: Final[Shapes[FuturesRisk]] = Shapes(
-    simple=_FUTURES_RISK, slim=Shape(_FuturesRiskSlim, publish=single(_publish_futures_risk)), heavy=_FUTURES_RISK
+    simple=_FUTURES_RISK, slim=Shape(_FuturesRiskSlim, publish=become(FuturesRisk)), heavy=_FUTURES_RISK
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec import field
 from msgspec.structs import force_setattr
 
-from alor_async._contract.wire.publishing import each, single
+from alor_async._contract.wire.publishing import become, each
 from alor_async._http.decode import Shape, Shapes
 from alor_async.models._base import ZonelessTime
 from alor_async.models.enums import Exchange, Market, OptionSide, TradingStatus
@@ -148,10 +148,10 @@ INSTRUMENT_LIST: Final[Shapes[list[Instrument]]] = Shapes(
 INSTRUMENT: Final[Shapes[Instrument]] = Shapes(
     simple=Shape(
         _InstrumentSimple,
-        publish=single(_publish_instrument),
+        publish=become(Instrument),
         alternates=(("marginBuy", "marginbuy"), ("marginSell", "marginsell")),
     ),
-    slim=Shape(_InstrumentSlim, publish=single(_publish_instrument)),
+    slim=Shape(_InstrumentSlim, publish=become(Instrument)),
     heavy=Shape(Instrument),
 )
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec import field
 from msgspec.structs import force_setattr
 
-from alor_async._contract.wire.publishing import each, single
+from alor_async._contract.wire.publishing import become, each, single
 from alor_async._http.decode import Shape, Shapes
 from alor_async.models._base import UtcTime
 from alor_async.models.enums import Exchange, Side
@@ -244,11 +244,6 @@ def _publish_quote(quotes: Iterable[Any]) -> None:
         force_setattr(quote, "__class__", Quote)
 
 
-def _publish_futures_quote(futures_quotes: Iterable[Any]) -> None:
-    for futures_quote in futures_quotes:
-        force_setattr(futures_quote, "__class__", FuturesQuote)
-
-
 def _publish_book_level(book_levels: Iterable[Any]) -> None:
     for book_level in book_levels:
         force_setattr(book_level, "__class__", BookLevel)
@@ -298,10 +293,8 @@ ORDER_BOOK: Final[Shapes[OrderBook]] = Shapes(
 
 
 FUTURES_QUOTE: Final[Shapes[FuturesQuote]] = Shapes(
-    simple=Shape(_FuturesQuoteSimple, publish=single(_publish_futures_quote)),
-    slim=Shape(
-        _FuturesQuoteSlim, publish=single(_publish_futures_quote), alternates=(("a", "ask"), ("b", "bid"), ("le", "l"))
-    ),
+    simple=Shape(_FuturesQuoteSimple, publish=become(FuturesQuote)),
+    slim=Shape(_FuturesQuoteSlim, publish=become(FuturesQuote), alternates=(("a", "ask"), ("b", "bid"), ("le", "l"))),
     heavy=Shape(FuturesQuote, alternates=(("accruedIntetest", "accruedInterest"), ("change_percent", "changePercent"))),
 )
 
@@ -331,19 +324,17 @@ MARKET_TRADE_PAGE: Final[Shapes[MarketTradePage]] = Shapes(
 
 
 _CANDLE: Final[Shape[Candle]] = Shape(Candle)
-CANDLE: Final[Shapes[Candle]] = Shapes(
-    simple=_CANDLE, slim=Shape(_CandleSlim, publish=single(_publish_candle)), heavy=_CANDLE
-)
+CANDLE: Final[Shapes[Candle]] = Shapes(simple=_CANDLE, slim=Shape(_CandleSlim, publish=become(Candle)), heavy=_CANDLE)
 
 
 QUOTE: Final[Shapes[Quote]] = Shapes(
-    simple=Shape(_QuoteSimple, publish=single(_publish_quote)),
-    slim=Shape(_QuoteSlim, publish=single(_publish_quote), alternates=(("le", "l"),)),
+    simple=Shape(_QuoteSimple, publish=become(Quote)),
+    slim=Shape(_QuoteSlim, publish=become(Quote), alternates=(("le", "l"),)),
     heavy=Shape(Quote, alternates=(("accruedIntetest", "accruedInterest"), ("change_percent", "changePercent"))),
 )
 
 
 _MARKET_TRADE: Final[Shape[MarketTrade]] = Shape(MarketTrade, zoneless=("time",))
 MARKET_TRADE: Final[Shapes[MarketTrade]] = Shapes(
-    simple=_MARKET_TRADE, slim=Shape(_MarketTradeSlim, publish=single(_publish_market_trade)), heavy=_MARKET_TRADE
+    simple=_MARKET_TRADE, slim=Shape(_MarketTradeSlim, publish=become(MarketTrade)), heavy=_MARKET_TRADE
 )

@@ -6,10 +6,22 @@ Generated from openapi/ by `make generate`: change the contract, not this file.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["each", "single"]
+from msgspec.structs import force_setattr
+
+__all__ = ["become", "each", "single"]
 
 Loop = Callable[[Iterable[Any]], None]
 """Publishes objects in place."""
+
+
+def become(kind: type) -> Callable[[Any], Any]:
+    """Publish an answer that is one object, and needs its public class alone."""
+
+    def publish(value: Any) -> Any:
+        force_setattr(value, "__class__", kind)
+        return value
+
+    return publish
 
 
 def single(loop: Loop) -> Callable[[Any], Any]:

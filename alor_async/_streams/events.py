@@ -71,7 +71,8 @@ class Disconnected(Struct, frozen=True, kw_only=True):
 class Gap(Struct, frozen=True, kw_only=True):
     """What happened in this time may not have been delivered.
 
-    Orders, trades and positions of a portfolio are looked up afterwards and follow, marked `is_recovered`. State, such as
+    Orders, trades and positions of a portfolio are looked up afterwards and follow, marked `is_recovered`, unless the
+    consumer is slow and has chosen that the oldest be dropped. State, such as
     order books, is as new as ever with the next update. Market trades and quotes in between are lost to the stream.
 
     Attributes:

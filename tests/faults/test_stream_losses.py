@@ -68,7 +68,8 @@ class TestSnapshots:
                 (request,) = server.line.subscriptions
                 server.line.send(f"streams.{name}", request.guid)
                 await until(lambda: heard.items)
-                assert [update.is_snapshot for update in heard.of(Update)] == [False]
+                updates: list[Update[Any]] = heard.of(Update)
+                assert [update.is_snapshot for update in updates] == [False]
 
 
 class TestMarketTrades:

@@ -96,7 +96,6 @@ class Channel(Generic[T]):
         "_inbox",
         "_is_partial",
         "_known",
-        "_newest",
         "_probe",
         "_renewals",
         "_renewed_at",
@@ -109,6 +108,7 @@ class Channel(Generic[T]):
         "instrument_id",
         "is_steady",
         "last",
+        "newest",
         "portfolio",
         "put",
         "received",
@@ -144,7 +144,8 @@ class Channel(Generic[T]):
         self._inbox = inbox
         self._renewals = 0
         self._renewed_at = 0
-        self._newest: object = None
+        self.newest: object = None
+        """What came last, as it came or decoded."""
         self._tracker = CandleTracker(instrument_id) if spec is specs.STREAMS_CANDLES else None
         self._known: dict[str, msgspec.Raw] = {}
         self._is_partial = True
@@ -161,7 +162,7 @@ class Channel(Generic[T]):
             self.put = self._put_partial
         else:
             self.decode = spec.frame_decoder(format)
-            self.put = self._put_candle if self._tracker else self._put_keyed if spec.key else self._put_frame
+            self.put = self._put_candle if self._tracker else self._put_keyed if spec.key else inbox.entrance(self)
 
     def __repr__(self) -> str:
         return f"<Channel {self.spec.name} {self.instrument_id or ''}>"
@@ -228,11 +229,6 @@ class Channel(Generic[T]):
         """What the snapshot is to hold, where it is to hold a part."""
         return () if self._values.get("skip_snapshot") is True else cast("list[str]", self._values["statuses"])
 
-    def _put_frame(self, frame: bytes) -> None:
-        self.received += 1
-        self._newest = frame
-        self._inbox.put(self, frame)
-
     def _put_partial(self, frame: bytes) -> None:
         self.received += 1
         try:
@@ -242,7 +238,7 @@ class Channel(Generic[T]):
         except WireError as error:
             self._put_broken(frame, error)
             return
-        self._newest = whole
+        self.newest = whole
         self._inbox.put(self, whole)
 
     def _completes(self, merged: bytes) -> bool:
@@ -263,7 +259,7 @@ class Channel(Generic[T]):
         except WireError as error:
             self._put_broken(frame, error)
             return
-        self._newest = item
+        self.newest = item
         # What was there before does not replace what is new: which of them comes first is not promised.
         self._inbox.put_keyed(self, (*self._key(item), getattr(item, "is_snapshot", None)), item)
 
@@ -279,7 +275,7 @@ class Channel(Generic[T]):
         updates = tracker.admit(candle)
         if self.in_snapshot and is_change and updates and self.received > self._renewed_at + 1:
             self.note_pause()  # what changes under our eyes is no history
-        self._newest = candle
+        self.newest = candle
         for update in updates:
             key = (update.item.timestamp, update.is_revision)
             self._inbox.put_keyed(self, key, update)
@@ -357,10 +353,10 @@ class Channel(Generic[T]):
     @property
     def latest(self) -> T | None:
         """The newest that came, whether or not it was delivered; None before the first."""
-        newest = self._newest
+        newest = self.newest
         if isinstance(newest, bytes):
             try:
-                self._newest = newest = self.decode(newest)
+                self.newest = newest = self.decode(newest)
             except WireError:
                 return None
         return cast("T | None", newest)

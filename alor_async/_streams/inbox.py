@@ -95,6 +95,16 @@ class Inbox(ABC):
     def put(self, channel: Channel[Any], payload: object) -> None:
         """Add what came."""
 
+    def entrance(self, channel: Channel[Any]) -> Callable[[bytes], None]:
+        """Give what takes the messages of a channel, where each is put as it comes, and counts them."""
+
+        def enter(frame: bytes) -> None:
+            channel.received += 1
+            channel.newest = frame
+            self.put(channel, frame)
+
+        return enter
+
     @abstractmethod
     def put_keyed(self, channel: Channel[Any], key: object, payload: object) -> None:
         """Add what came of one key within its channel."""
@@ -197,6 +207,22 @@ class Queue(Inbox):
         waiting.append((channel, payload))
         if self.waiter is not None:
             self.wake()
+
+    def entrance(self, channel: Channel[Any]) -> Callable[[bytes], None]:
+        waiting, put = self.waiting, self.put
+
+        def enter(frame: bytes) -> None:
+            # It runs for every message: `put` is written out for the usual one.
+            channel.received += 1
+            channel.newest = frame
+            if len(waiting) < self._room:
+                waiting.append((channel, frame))
+                if self.waiter is not None:
+                    self.wake()
+            else:
+                put(channel, frame)
+
+        return enter
 
     def put_keyed(self, channel: Channel[Any], key: object, payload: object) -> None:  # noqa: ARG002
         self.put(channel, payload)

@@ -250,16 +250,16 @@ class Subscription(Generic[T_co]):
                 continue
             if inbox.lost and not inbox.is_overflowing:
                 self._slow_gap()
-            item: T_co | None
             if channel.is_steady and type(payload) is bytes:
                 # Nearly every message comes this way: written out, not called.
                 try:
-                    item = channel.decode(payload)
+                    read: T_co = channel.decode(payload)
                 except WireError as error:
                     raise channel.explain(payload, error) from None
                 channel.last = payload
-            else:
-                item = channel.item_of(payload)
+                self.delivered += 1
+                return read
+            item: T_co | None = channel.item_of(payload)
             if item is not None:
                 self.delivered += 1
                 return item

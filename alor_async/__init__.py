@@ -18,6 +18,7 @@ from alor_async.errors import (
     AlorError,
     AuthError,
     BadRequest,
+    BracketIncomplete,
     ClosedError,
     ConfigError,
     ConnectError,
@@ -91,6 +92,7 @@ from alor_async.models import (
     Trade,
     TradingStatus,
 )
+from alor_async.resources._brackets import Bracket
 from alor_async.resources._estimates import EstimateRequest
 from alor_async.resources.order_groups import GroupedOrder
 from alor_async.values import NEVER, Format, InstrumentId, OrderAck, Portfolio, Timeframe, new_request_id
@@ -105,6 +107,8 @@ __all__ = [
     "AuthError",
     "BadRequest",
     "BookLevel",
+    "Bracket",
+    "BracketIncomplete",
     "Candle",
     "CandlePage",
     "Claims",

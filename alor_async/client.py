@@ -137,7 +137,7 @@ class AsyncAlor:
         self.account = AccountResource(self._session)
         self.orders = OrdersResource(wire, self._session)
         self.stop_orders = StopOrdersResource(wire, self._session)
-        self.order_groups = OrderGroupsResource(self._session)
+        self.order_groups = OrderGroupsResource(self._session, self.orders, self.stop_orders)
         self._hub = Hub(
             self._transport,
             self._session,

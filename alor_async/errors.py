@@ -23,6 +23,7 @@
     │   ├── OrderRejected                       a definite no; .code .reason .replayed
     │   │   └── OrderNotWorking                 replace or cancel of an order that is not working
     │   ├── OrderOutcomeUnknown                 it may have been placed; `await error.resolve()` reads the truth
+    │   ├── BracketIncomplete                   .step .placed: what stands of it
     │   └── OrdersUnresolved                    .keys of commands of an earlier run; nothing was sent
     └── StreamError                             .subscription
         ├── SubscriptionRejected                .status .reason
@@ -38,7 +39,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from uuid import UUID
 
     from alor_async.values import InstrumentId, OrderAck
@@ -47,6 +48,7 @@ __all__ = [
     "AlorError",
     "AuthError",
     "BadRequest",
+    "BracketIncomplete",
     "ClosedError",
     "ConfigError",
     "ConnectError",
@@ -445,6 +447,31 @@ class OrdersUnresolved(OrderError):
     def __init__(self, message: str, *, keys: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.keys = keys
+
+
+class BracketIncomplete(OrderError):
+    """A bracket failed on the way. The cause is chained; what stands is told, and stays as it is.
+
+    Where a step was refused for good before the entry was accepted, the dormant orders made before it were cancelled.
+
+    Attributes:
+        step: What failed: `stop_loss`, `take_profit`, `entry` or `group`. When it is `group`, the entry works, or is filled,
+            without its ends: they are dormant.
+        placed: What stands, by the names of the steps.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        step: str = "",
+        placed: Mapping[str, OrderAck] | None = None,
+        request_id: UUID | str | None = None,
+        instrument_id: InstrumentId | None = None,
+    ) -> None:
+        super().__init__(message, request_id=request_id, instrument_id=instrument_id)
+        self.step = step
+        self.placed = dict(placed or {})
 
 
 class LedgerUnavailable(AlorError):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 
 from alor_async._contract import bodies
 from alor_async._orders.intent import Intent, OrderAck, Verb
-from alor_async._policy.arguments import check_choice, check_order_id, check_request_id
+from alor_async._policy.arguments import check_choice, check_order_id, check_price, check_request_id
 from alor_async.errors import InvalidArgument, OrderNotWorking
-from alor_async.models import Order, StopOrder
+from alor_async.models import Instrument, Order, StopOrder
 from alor_async.models.enums import Exchange, Side
+from alor_async.trading import check_on_step
 from alor_async.values import InstrumentId, InstrumentLike, Portfolio, PortfolioLike, new_request_id
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from alor_async.config import RetryPolicy
     from alor_async.resources._base import TimeoutLike
 
-__all__ = ["Commands", "body_instrument", "body_owner", "expiry_of", "remaining_lots", "replaced"]
+__all__ = ["Commands", "body_instrument", "body_owner", "expiry_of", "price_on_step", "remaining_lots", "replaced"]
 
 T = TypeVar("T")
 
@@ -124,6 +126,14 @@ def body_instrument(key: InstrumentId) -> bodies.InstrumentKey:
 def body_owner(portfolio: Portfolio) -> bodies.OrderOwner:
     """Write a portfolio as a body names it."""
     return bodies.OrderOwner(portfolio=portfolio.id)
+
+
+def price_on_step(price: object, instrument: object, argument: str = "price") -> Decimal:
+    """Return a price; where the whole instrument is given, and not its key alone, it must be a multiple of its step."""
+    exact = check_price(price, argument)
+    if isinstance(instrument, Instrument) and instrument.price_step is not None:
+        check_on_step(exact, instrument, argument)
+    return exact
 
 
 class ReplacedOrder(Struct, frozen=True, gc=False):

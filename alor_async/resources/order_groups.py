@@ -2,79 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from uuid import UUID
-
-from msgspec import Struct
 
 from alor_async._contract import bodies, operations
 from alor_async._orders.intent import Intent, Verb
 from alor_async._orders.outcome import Accepted, unknown
 from alor_async._orders.rest_wire import carry_out
-from alor_async._policy.arguments import check_choice, check_group_id, check_not_empty, check_order_id
-from alor_async.errors import InvalidArgument
-from alor_async.models import Order, StopOrder
-from alor_async.models.enums import Exchange, ExecutionPolicy, GroupedOrderType
+from alor_async._policy.arguments import check_choice, check_group_id, check_not_empty
+from alor_async.models.enums import ExecutionPolicy
 from alor_async.resources._base import Resource, TimeoutLike
-from alor_async.values import Portfolio, PortfolioLike
+from alor_async.resources._brackets import Bracket, BracketPlan, Brackets
+from alor_async.resources._grouped import GroupedOrder, GroupedOrderLike
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from decimal import Decimal
 
+    from alor_async._http.session import Session
     from alor_async.config import RetryPolicy
-    from alor_async.models import OrderGroup
+    from alor_async.models import OrderGroup, Side
+    from alor_async.resources.orders import OrdersResource
+    from alor_async.resources.stop_orders import StopOrdersResource
+    from alor_async.values import InstrumentLike, PortfolioLike
 
 __all__ = ["GroupedOrder", "GroupedOrderLike", "OrderGroupsResource"]
-
-
-class GroupedOrder(Struct, frozen=True):
-    """An order as a group names it.
-
-    Attributes:
-        portfolio: The portfolio or its id.
-        order_id: The order's number, 1 to 19 digits.
-        order_type: What kind of order the number belongs to: exchange orders and conditional ones count separately.
-
-    Raises:
-        InvalidArgument: An attribute is wrong.
-    """
-
-    portfolio: PortfolioLike
-    order_id: str
-    order_type: GroupedOrderType
-
-    def __post_init__(self) -> None:
-        self.to_body()
-
-    @classmethod
-    def of(cls, order: GroupedOrderLike) -> GroupedOrder:
-        """Take it as it is, or read it from an order."""
-        if isinstance(order, GroupedOrder):
-            return order
-        if isinstance(order, Order | StopOrder):
-            portfolio = Portfolio(order.portfolio, exchange=str(order.exchange))
-            return cls(portfolio, order.order_id, check_choice("orders", str(order.order_type), GroupedOrderType))
-        raise InvalidArgument("orders", f"expected Order, StopOrder or GroupedOrder, got {type(order).__name__}")
-
-    def to_body(self) -> bodies.OrderGroupItem:
-        """Write it as a body names it."""
-        account = Portfolio.of(self.portfolio)
-        return bodies.OrderGroupItem(
-            portfolio=account.id,
-            exchange=Exchange(account.trade_exchange),
-            order_id=check_order_id(self.order_id),
-            order_type=check_choice("order_type", self.order_type, GroupedOrderType),
-        )
-
-
-GroupedOrderLike: TypeAlias = GroupedOrder | Order | StopOrder
-"""What names an order in a group."""
 
 
 class OrderGroupsResource(Resource):
     """Order groups: they link orders that exist already, and live at the broker only."""
 
-    __slots__ = ()
+    __slots__ = ("_brackets",)
+
+    def __init__(self, session: Session, orders: OrdersResource, stop_orders: StopOrdersResource) -> None:
+        super().__init__(session)
+        self._brackets = Brackets(self.create, orders, stop_orders)
 
     async def list_all(
         self, *, timeout: TimeoutLike | None = None, retries: RetryPolicy | None = None
@@ -149,6 +111,61 @@ class OrderGroupsResource(Resource):
         if isinstance(answer, Accepted):
             raise unknown(intent, "the broker accepted the group without telling its id")
         return answer.group_id
+
+    async def place_bracket(
+        self,
+        portfolio: PortfolioLike,
+        instrument: InstrumentLike,
+        side: Side,
+        *,
+        lots: int,
+        price: Decimal,
+        take_profit: Decimal,
+        stop_loss: Decimal,
+        allow_margin: bool = False,
+        comment: str | None = None,
+        timeout: TimeoutLike | None = None,
+    ) -> Bracket:
+        """Place a limit order with a take profit and a stop loss that wake up when it is filled, the one ending the other.
+
+        Four commands, one after another: both ends, dormant, then the entry, then the group that links them. Nothing can be
+        executed before both ends stand. If the entry is filled before the group is made, the ends stay dormant: the broker
+        knows no way to do all at once, and `BracketIncomplete` tells it.
+
+        Args:
+            portfolio: The portfolio or its id.
+            instrument: Its key, or anything that carries one; given the whole Instrument, all prices are checked against
+                its price step.
+            side: Of the entry; the ends are on the other one.
+            lots: How many lots, greater than zero; of all three.
+            price: Of the entry; exact.
+            take_profit: The price at which the profit is taken, by a market order: above the entry's when buying.
+            stop_loss: The price at which the loss is stopped, by a market order: below the entry's when buying.
+            allow_margin: Consent of a client of low risk to a position that may be uncovered.
+            comment: Your text, at most 100 characters; on all three orders.
+            timeout: Seconds for each command, or all time-outs; None for the client's.
+
+        Returns:
+            The acknowledgements of all three, and the group's id.
+
+        Raises:
+            BracketIncomplete: It failed on the way: `.step` says where, `.placed` what stands, the cause is chained.
+            InvalidArgument: An argument is wrong; nothing was sent.
+
+        Contract: POST .../orders/actions/stop, POST .../orders/actions/limit, POST /commandapi/api/orderGroups
+        """
+        plan = BracketPlan(
+            portfolio,
+            instrument,
+            side,
+            lots=lots,
+            price=price,
+            take_profit=take_profit,
+            stop_loss=stop_loss,
+            allow_margin=allow_margin,
+            comment=comment,
+        )
+        return await self._brackets.place(plan, timeout)
 
     async def update(
         self,

@@ -14,11 +14,17 @@ from alor_async._policy.arguments import (
     check_not_empty,
     check_optional_choice,
     check_optional_count,
-    check_price,
 )
 from alor_async.models import Order
 from alor_async.models.enums import Side, TimeInForce
-from alor_async.resources._commands import Commands, body_instrument, body_owner, remaining_lots, replaced
+from alor_async.resources._commands import (
+    Commands,
+    body_instrument,
+    body_owner,
+    price_on_step,
+    remaining_lots,
+    replaced,
+)
 from alor_async.resources._estimates import EstimateRequest
 from alor_async.values import InstrumentId, InstrumentLike, Portfolio, PortfolioLike
 
@@ -162,7 +168,7 @@ class OrdersResource(Commands):
                 instrument=body_instrument(key),
                 user=body_owner(account),
                 lots=check_lots(lots),
-                price=check_price(price),
+                price=price_on_step(price, instrument),
                 time_in_force=check_optional_choice("time_in_force", time_in_force, TimeInForce),
                 allow_margin=bool(check_flag("allow_margin", allow_margin)),
                 comment=check_comment(comment),
@@ -377,7 +383,7 @@ class OrdersResource(Commands):
                 instrument=body_instrument(target.key),
                 user=body_owner(target.account),
                 lots=check_lots(lots),
-                price=check_price(price),
+                price=price_on_step(price, instrument),
                 allow_margin=bool(check_flag("allow_margin", allow_margin)),
                 comment=check_comment(comment),
                 iceberg_lots=check_optional_count("iceberg_lots", iceberg_lots, least=1),

@@ -14,11 +14,17 @@ from alor_async._policy.arguments import (
     check_lots,
     check_optional_choice,
     check_optional_count,
-    check_price,
 )
 from alor_async.models import StopOrder
 from alor_async.models.enums import Condition, Side, TimeInForce
-from alor_async.resources._commands import Commands, body_instrument, body_owner, expiry_of, replaced
+from alor_async.resources._commands import (
+    Commands,
+    body_instrument,
+    body_owner,
+    expiry_of,
+    price_on_step,
+    replaced,
+)
 from alor_async.values import InstrumentId, InstrumentLike, Portfolio, PortfolioLike
 
 if TYPE_CHECKING:
@@ -99,7 +105,7 @@ class StopOrdersResource(Commands):
                 user=body_owner(account),
                 lots=check_lots(lots),
                 condition=check_choice("condition", condition, Condition),
-                trigger_price=check_price(trigger_price, "trigger_price"),
+                trigger_price=price_on_step(trigger_price, instrument, "trigger_price"),
                 expires_timestamp=check_expiry(expires),
                 allow_margin=bool(check_flag("allow_margin", allow_margin)),
                 protecting_seconds=check_optional_count("protecting_seconds", protecting_seconds, least=1, most=300),
@@ -181,9 +187,9 @@ class StopOrdersResource(Commands):
                 instrument=body_instrument(key),
                 user=body_owner(account),
                 lots=check_lots(lots),
-                price=check_price(price),
+                price=price_on_step(price, instrument),
                 condition=check_choice("condition", condition, Condition),
-                trigger_price=check_price(trigger_price, "trigger_price"),
+                trigger_price=price_on_step(trigger_price, instrument, "trigger_price"),
                 expires_timestamp=check_expiry(expires),
                 time_in_force=check_optional_choice("time_in_force", time_in_force, TimeInForce),
                 allow_margin=bool(check_flag("allow_margin", allow_margin)),
@@ -313,7 +319,7 @@ class StopOrdersResource(Commands):
                 user=body_owner(target.account),
                 lots=check_lots(lots),
                 condition=check_choice("condition", condition, Condition),
-                trigger_price=check_price(trigger_price, "trigger_price"),
+                trigger_price=price_on_step(trigger_price, instrument, "trigger_price"),
                 expires_timestamp=check_expiry(expires),
                 allow_margin=bool(check_flag("allow_margin", allow_margin)),
                 protecting_seconds=check_optional_count("protecting_seconds", protecting_seconds, least=1, most=300),
@@ -456,9 +462,9 @@ class StopOrdersResource(Commands):
                 instrument=body_instrument(target.key),
                 user=body_owner(target.account),
                 lots=check_lots(lots),
-                price=check_price(price),
+                price=price_on_step(price, instrument),
                 condition=check_choice("condition", condition, Condition),
-                trigger_price=check_price(trigger_price, "trigger_price"),
+                trigger_price=price_on_step(trigger_price, instrument, "trigger_price"),
                 expires_timestamp=check_expiry(expires),
                 time_in_force=check_optional_choice("time_in_force", time_in_force, TimeInForce),
                 allow_margin=bool(check_flag("allow_margin", allow_margin)),

@@ -15,6 +15,7 @@ from alor_async.errors import (
     AlorError,
     AuthError,
     BadRequest,
+    BracketIncomplete,
     ClosedError,
     ConfigError,
     ConnectError,
@@ -38,7 +39,7 @@ from alor_async.errors import (
     TokenUnavailable,
     Unauthorized,
 )
-from alor_async.values import InstrumentId
+from alor_async.values import InstrumentId, OrderAck
 
 # Each error, its bases as the tree at the top of the module draws them, and whether the same call may succeed later.
 TREE = {
@@ -67,6 +68,7 @@ TREE = {
     "OrderRejected": ("OrderError", False),
     "OrderNotWorking": ("OrderRejected", False),
     "OrderOutcomeUnknown": ("OrderError", False),
+    "BracketIncomplete": ("OrderError", False),
     "OrdersUnresolved": ("OrderError", False),
     "LedgerUnavailable": ("AlorError", False),
     "StreamError": ("AlorError", False),
@@ -95,6 +97,7 @@ def with_everything() -> list[AlorError]:
         OrderRejected("no", code="C", reason="R", replayed=True, **ORDER),
         OrderNotWorking("gone", code="C", reason="R", **ORDER),
         OrderOutcomeUnknown("who knows", **ORDER),
+        BracketIncomplete("half", step="entry", placed={"stop_loss": OrderAck(order_id="1")}, **ORDER),
         OrdersUnresolved("two are left", keys=("id-7", "id-8")),
         LedgerUnavailable("the disk is full"),
     ]

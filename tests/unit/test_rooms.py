@@ -17,6 +17,7 @@ ORDER = (
     FOUNDATION,
     ("models",),
     ("_policy",),
+    ("trading",),
     ("_http",),
     ("_contract",),
     ("auth", "_ws"),

@@ -19,6 +19,8 @@ from alor_async.models.enums import GroupedOrderType
 from alor_async.resources._commands import Commands, body_instrument, body_owner, expiry_of, remaining_lots, replaced
 from alor_async.resources._estimates import EstimateRequest
 from alor_async.resources.order_groups import GroupedOrder, OrderGroupsResource
+from alor_async.resources.orders import OrdersResource
+from alor_async.resources.stop_orders import StopOrdersResource
 from alor_async.values import NEVER, InstrumentId, Portfolio
 
 NUMBER = "61270448139"
@@ -85,6 +87,11 @@ class RecordingSession:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+
+def no_facades() -> tuple[OrdersResource, StopOrdersResource]:
+    """The facades that brackets go through, over a wire that is not used."""
+    return OrdersResource(RecordingWire(), RecordingSession()), StopOrdersResource(RecordingWire(), RecordingSession())
 
 
 async def cancel(wire: RecordingWire, target: object, order_id: object = None, *, stop: bool) -> OrderAck:
@@ -304,7 +311,7 @@ async def test_f111_groups_are_asked_for_as_the_broker_reads_it():
     session = RecordingSession(
         operations.ORDER_GROUPS_CREATE.answer[None].decode(b'{"groupId":"%s"}' % str(GROUP).encode())
     )
-    groups = OrderGroupsResource(session)
+    groups = OrderGroupsResource(session, *no_facades())
     members = [order(), stop_order()]
     assert await groups.create(members, ExecutionPolicy.IGNORE_CANCEL) == GROUP
     await groups.update(str(GROUP), ExecutionPolicy.IGNORE_CANCEL)
@@ -329,7 +336,7 @@ async def test_f111_groups_are_asked_for_as_the_broker_reads_it():
 
 
 async def test_a_wrong_group_is_refused_before_anything_is_sent():
-    groups = OrderGroupsResource(session := RecordingSession())
+    groups = OrderGroupsResource(session := RecordingSession(), *no_facades())
     for call in (
         groups.create([], ExecutionPolicy.IGNORE_CANCEL),
         groups.create([order()], ExecutionPolicy("Whatever")),
@@ -347,4 +354,6 @@ async def test_f092_a_group_that_was_made_before_is_unknown_because_its_id_is_no
     again = {"message": "x", "oldResponse": {"statusCode": 200, "body": {"orderNumber": "5"}}}
     error = StatusError("answered", status=400, raw_body=json.dumps(again).encode())
     with pytest.raises(OrderOutcomeUnknown, match="without telling its id"):
-        await OrderGroupsResource(RecordingSession(error)).create([order()], ExecutionPolicy.IGNORE_CANCEL)
+        await OrderGroupsResource(RecordingSession(error), *no_facades()).create(
+            [order()], ExecutionPolicy.IGNORE_CANCEL
+        )

@@ -174,6 +174,8 @@ class _Peer(asyncio.Protocol):
         return text
 
     def _answer(self, opcode: int, payload: bytes) -> None:
+        if self.transport.is_closing():
+            return
         if opcode == _PING:
             self.transport.write(server_frame(payload, _PONG))
         elif opcode == _CLOSE:

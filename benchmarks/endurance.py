@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -67,6 +68,7 @@ def _resident() -> int:
 
 async def measure_lag(blaster: Blaster) -> list[Result]:
     """Ask for a timer every millisecond, and look how late each comes."""
+    logging.getLogger("alor_async.streams").setLevel(logging.ERROR)  # gaps are what is asked for here
     results: list[Result] = []
     loads: dict[str, tuple[float, dict[str, Any]]] = {
         "at full load": (0.0, {}),

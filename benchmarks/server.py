@@ -43,6 +43,7 @@ class _Answers:
         self.refreshes = 0
         self.small = _rendered(data.book(3))
         self.candles = _rendered(data.candles(1_150))
+        self.accepted = _rendered(b'{"message":"success","orderNumber":"18995978560"}')
         self.lists: dict[int, bytes] = {}
         self.row = data.instruments(1)[1:-1]
 
@@ -56,6 +57,8 @@ class _Answers:
             return _rendered(json.dumps({"AccessToken": token()}).encode())
         if b"/md/v2/Securities/" in line:
             return self._instruments(line)
+        if b"/client/orders/actions/" in line:
+            return self.accepted
         return _rendered(str(self.refreshes).encode())
 
     def _instruments(self, line: bytes) -> bytes:

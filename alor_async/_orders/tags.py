@@ -25,11 +25,12 @@ def tag_of(key: str) -> str:
 
 
 def with_tag(comment: str | None, tag: str) -> str:
-    """Put a tag behind a comment.
+    """Put a tag behind a comment, in place of the one that stands there: a replacement has the comment of its order.
 
     Raises:
         InvalidArgument: Together they are longer than a comment may be.
     """
+    comment = own_comment(comment)
     marked = f"[a:{tag}]" if not comment else f"{comment} [a:{tag}]"
     if len(marked) > MAX_COMMENT:
         room = MAX_COMMENT - len(f" [a:{tag}]")

@@ -1,4 +1,4 @@
-"""The main job in one page: sign in, look, pull candles, trade, follow. No account, no network: it is the sandbox.
+"""The main job in one page: sign in, look, pull candles, trade, lose an answer, follow. No account, no network: a sandbox.
 
 Run it with `make demo`. It shows the same on any day, and exits with 0 only if everything that it shows held.
 """
@@ -22,6 +22,7 @@ from alor_async import (
     Disconnected,
     Gap,
     Instrument,
+    OrderOutcomeUnknown,
     OrderStatus,
     Reconnected,
     Side,
@@ -172,8 +173,36 @@ async def trade(alor: AsyncAlor, sandbox: Sandbox, checks: Checks) -> None:
     checks.expect("the cash went where it should", held=cash_now == cash - paid - fees)
 
 
+async def lose_an_answer(alor: AsyncAlor, sandbox: Sandbox, checks: Checks) -> None:
+    """Place an order whose answer does not come back, find out what became of it, and ask the exchange."""
+    console.print("[bold]7. A lost answer[/]: the exchange takes our order, and its word never reaches us:")
+    before = {order.order_id for order in sandbox.orders(PORTFOLIO)}
+    sent = sandbox.requests.count("orders.place_limit")
+    price = sandbox.market[SYMBOL].book.bids[0].price - 1
+    found: str | None = None
+    with sandbox.faults.ack.drop(operation="orders.place_limit"):
+        try:
+            await alor.orders.place_limit(PORTFOLIO, SYMBOL, Side.BUY, lots=LOTS, price=price, comment="unheard")
+        except OrderOutcomeUnknown as unknown:
+            left_open = [entry.key for entry in alor.ledger.list_open()]
+            checks.expect("the ledger has it open", held=left_open == [str(unknown.request_id)])
+            console.print("   [yellow]unknown   it may have been placed, or not: nothing is sent again[/]")
+            found = (await unknown.resolve()).order_id
+    checks.expect("a lost answer is called unknown, and then resolved", held=found is not None)
+    made = [order.order_id for order in sandbox.orders(PORTFOLIO) if order.order_id not in before]
+    sent = sandbox.requests.count("orders.place_limit") - sent
+    checks.expect("exactly one order is at the exchange, the one that was found", held=made == [found])
+    checks.expect("it was sent once", held=sent == 1)
+    checks.expect("the ledger has nothing open any more", held=not alor.ledger.list_open())
+    if found is not None:
+        show("resolved", await alor.account.get_order(PORTFOLIO, found))
+        await alor.orders.cancel(PORTFOLIO, found)
+    truth = "exactly one order" if made == [found] else f"[bold red]{len(made)} orders[/]"
+    console.print(f"   sent {sent} time, found by reading; at the exchange: {truth}")
+
+
 async def follow(alor: AsyncAlor, sandbox: Sandbox, checks: Checks) -> None:
-    console.print(f"[bold]7. Streams[/]: the book of {SYMBOL}, our orders and fills, across a connection that breaks:")
+    console.print(f"[bold]8. Streams[/]: the book of {SYMBOL}, our orders and fills, across a connection that breaks:")
     async with (
         asyncio.timeout(20),
         alor.streams.order_book(SYMBOL, depth=1, frequency_ms=10) as books,
@@ -266,13 +295,14 @@ async def main() -> int:
     began = time.perf_counter()
     async with (
         Sandbox(seed=42, market="calm", time="stepped") as sandbox,
-        AsyncAlor(sandbox.refresh_token, environment=sandbox.environment) as alor,
+        AsyncAlor(sandbox.refresh_token, environment=sandbox.environment, order_tags=True) as alor,
     ):
         await sign_in(alor, checks)
         instruments = await look(alor, checks)
         await watch(alor, sandbox, checks)
         await pull(alor, instruments, checks)
         await trade(alor, sandbox, checks)
+        await lose_an_answer(alor, sandbox, checks)
         await follow(alor, sandbox, checks)
         sandbox.check()
         requests, refreshes = len(sandbox.requests), sandbox.tokens.refreshes

@@ -132,6 +132,22 @@ class Session:
         self._is_closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """What puts spans around calls; None for no spans."""
+        return self._telemetry
+
+    def time_limits(self, timeout: float | Timeouts | None) -> Timeouts:
+        """Give the time-outs of a call.
+
+        Args:
+            timeout: Seconds for the whole call, or time-outs in full; None for the session's.
+
+        Raises:
+            InvalidArgument: It is neither.
+        """
+        return self._timeouts if timeout is None else _timeouts(timeout, self._timeouts)
+
     def attach(self, telemetry: Telemetry | None) -> None:
         """Belong to the running loop from now on, and put a span around every call; None for no spans."""
         self._telemetry = telemetry
@@ -176,7 +192,7 @@ class Session:
         self.check_loop()
         call = _Call(
             request,
-            self._timeouts if timeout is None else _timeouts(timeout, self._timeouts),
+            self.time_limits(timeout),
             self._retries if retries is None else _policy(retries),
         )
         self._deadlines.watch(call)
@@ -244,6 +260,10 @@ class Session:
                 await limiter.enter(operation.lane, call.timeouts.queue)
                 # The wait may have outlived the token.
                 credentials = self._ready_credentials(operation) or credentials
+            if call.may_have_acted is not None and not self._may_resend(call, self._clock.monotonic()):
+                # The waits have outlived the broker's memory of the request id: what was acted on would be done again.
+                limiter.leave()
+                raise call.may_have_acted
             try:
                 answer = await self._transport.send(
                     operation.method,
@@ -289,6 +309,11 @@ class Session:
         if credentials is None or credentials.token != token:
             credentials = self._credentials = _Credentials(token)
         return credentials
+
+    @property
+    def keeps_tokens(self) -> bool:
+        """Whether the provider tells without waiting which token is valid now, and renews it by itself."""
+        return self._current is not None
 
     def ready_token(self) -> str | None:
         """Give an access token that is valid now, without waiting; None when there is none at hand.
@@ -376,6 +401,8 @@ class Session:
             random=self._random,
         )
         if pause is None or now + pause >= call.when:
+            return None
+        if call.may_have_acted is not None and not self._may_resend(call, now + pause):
             return None
         return pause
 

@@ -40,10 +40,21 @@ class Intent(Generic[T_co]):
         body: The JSON body as a Struct, or None.
         request_id: The idempotency key, or None where the command has none.
         instrument_id: The instrument, or None when the command names none.
+        order_type: The kind of the order that is cancelled, or None when the caller did not say.
         may_have_left: Whether a byte of it may have left; kept up to date by its wire.
     """
 
-    __slots__ = ("_payload", "body", "instrument_id", "may_have_left", "operation", "request_id", "values", "verb")
+    __slots__ = (
+        "_payload",
+        "body",
+        "instrument_id",
+        "may_have_left",
+        "operation",
+        "order_type",
+        "request_id",
+        "values",
+        "verb",
+    )
 
     def __init__(
         self,
@@ -54,6 +65,7 @@ class Intent(Generic[T_co]):
         body: Struct | None = None,
         request_id: UUID | str | None = None,
         instrument_id: InstrumentId | None = None,
+        order_type: str | None = None,
     ) -> None:
         self.operation = operation
         self.verb = verb
@@ -61,6 +73,7 @@ class Intent(Generic[T_co]):
         self.body = body
         self.request_id = request_id
         self.instrument_id = instrument_id
+        self.order_type = order_type
         self.may_have_left = False
         self._payload: bytes | None = None
 

@@ -38,10 +38,12 @@ __all__ = ["Accepted", "judge", "order_number", "unknown"]
 _NOTHING_HAPPENED: Final = (QueueTimeout, ConnectError, RateLimited, Unauthorized, Forbidden)
 _TIMED_OUT: Final = frozenset({"CommandResponseTimeout", "900"})
 _NOT_FOUND: Final = frozenset({"OrderToCancelNotFound", "OrderToModifyNotFound", "ExchangeOrderNotFound"})
+# The same as command sockets tell them: in words, and without a code.
+_NOT_FOUND_IN_WORDS: Final = frozenset(code.lower() for code in _NOT_FOUND)
 # Statuses with which a server says that it did not even look at the request.
 _REFUSED: Final = frozenset({400, 404, 405, 406, 411, 413, 414, 415, 422, 431})
 _BRACKETED: Final = re.compile(r"(?<!\s)\s*+\(\d++\)\s*$")
-_REPEATED: Final = "already handled"
+_REPEATED: Final = re.compile(r"already (?:been )?handled", re.IGNORECASE)
 _HANDLED_BEFORE: Final = "the broker handled this request id before and does not say how"
 _LONGEST_REASON: Final = 300
 _LONGEST_CODE: Final = 64
@@ -116,7 +118,7 @@ def _judge_body(intent: Intent[object], status: int, body: bytes, *, replayed: b
     reason = _first_text(refusal.message, refusal.detail, _validation_text(refusal.errors), refusal.title)
     if code in _TIMED_OUT:
         return unknown(intent, "the broker stopped waiting for the exchange")
-    if reason is not None and _REPEATED in reason.lower():
+    if reason is not None and _REPEATED.search(reason):
         return unknown(intent, _HANDLED_BEFORE)
     if code is None and refusal.order_number is not None:
         return unknown(intent, f"the broker answered {status} and told an order's number")
@@ -130,7 +132,7 @@ def _judge_text(intent: Intent[object], status: int, body: bytes, *, replayed: b
         # It may have been one of the broker's answers, perhaps the copy of a yes, and cannot be read.
         return unknown(intent, f"the broker answered {status} with a body that cannot be read")
     reason = None if is_page else _plain_text(body)
-    if reason is not None and _REPEATED in reason.lower():
+    if reason is not None and _REPEATED.search(reason):
         return unknown(intent, _HANDLED_BEFORE)
     return _rejected(intent, status, None, reason, replayed=replayed, by_broker=not is_page)
 
@@ -212,6 +214,11 @@ def _plain_text(body: bytes) -> str | None:
     return _on_one_line(_without_quotes(body).decode("utf-8", "replace")) or None
 
 
+def _says_not_found(reason: str | None) -> bool:
+    """Whether a text is one of the broker's codes in words: `Order to cancel not found`."""
+    return reason is not None and "".join(filter(str.isalpha, reason)).lower() in _NOT_FOUND_IN_WORDS
+
+
 def _on_one_line(text: str) -> str:
     return " ".join(text.split())
 
@@ -220,7 +227,7 @@ def _rejected(
     intent: Intent[object], status: int, code: str | None, reason: str | None, *, replayed: bool, by_broker: bool = True
 ) -> OrderRejected:
     # A page that says 404 comes from something on the way, which knows nothing of orders.
-    is_missing = code in _NOT_FOUND or (status == 404 and code is None and by_broker)
+    is_missing = code in _NOT_FOUND or (code is None and by_broker and (status == 404 or _says_not_found(reason)))
     not_working = is_missing and intent.verb in {Verb.REPLACE, Verb.CANCEL}
     # Masked before they are cut: half of a portfolio's id is not recognised any more.
     reason = None if reason is None else redact(reason, intent.portfolios)[:_LONGEST_REASON]

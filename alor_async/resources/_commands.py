@@ -76,6 +76,7 @@ class Commands:
         retries: RetryPolicy | None,
     ) -> OrderAck:
         instrument_id: InstrumentId | None = None
+        order_type: str | None = None
         if isinstance(target, Portfolio | str):
             portfolio = Portfolio.of(target)
             number = check_order_id(order_id)
@@ -83,6 +84,7 @@ class Commands:
             order = check_kind(target, StopOrder if stop else Order)
             refuse_beside_order(order_id=order_id)
             portfolio, instrument_id, number = owner_of(order), order.instrument_id, order.order_id
+            order_type = order.order_type
         intent = Intent(
             operation,
             Verb.CANCEL,
@@ -93,6 +95,7 @@ class Commands:
                 "stop": stop,
             },
             instrument_id=instrument_id,
+            order_type=order_type,
         )
         return await self._wire.send(intent, timeout, retries)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
 import ssl
 from datetime import UTC, datetime
@@ -16,6 +18,8 @@ from alor_async._http.transport import Transport
 from alor_async._orders.desk import Desk, OrderDesk, Recovered
 from alor_async._orders.ledger import MemoryLedger, OrderLedger
 from alor_async._orders.rest_wire import RestWire
+from alor_async._orders.socket_wire import SocketWire
+from alor_async._policy.arguments import check_count, check_flag
 from alor_async._policy.clock import Clock
 from alor_async._streams.hub import Hub
 from alor_async._tokens import AccessToken, Claims, TokenProvider
@@ -23,6 +27,7 @@ from alor_async.auth.refresh import RefreshToken
 from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, StreamSettings, Timeouts
 from alor_async.errors import ClosedError, ConfigError, DecodeError
 from alor_async.resources.account import AccountResource
+from alor_async.resources.command_socket import CommandSocket
 from alor_async.resources.instruments import InstrumentsResource
 from alor_async.resources.market_data import MarketDataResource
 from alor_async.resources.order_groups import OrderGroupsResource
@@ -138,11 +143,14 @@ class AsyncAlor:
         self.orders = OrdersResource(wire, self._session)
         self.stop_orders = StopOrdersResource(wire, self._session)
         self.order_groups = OrderGroupsResource(self._session, self.orders, self.stop_orders)
+        self._socket_settings = StreamSettings() if streams is None else streams
+        self._command_sockets: set[CommandSocket] = set()
+        self._socket_numbers = itertools.count(1)
         self._hub = Hub(
             self._transport,
             self._session,
             environment=environment,
-            settings=StreamSettings() if streams is None else streams,
+            settings=self._socket_settings,
             clock=self._clock,
         )
         self.streams = StreamsResource(self._hub)
@@ -210,7 +218,7 @@ class AsyncAlor:
 
         A borrowed session stays open. A provider that was given stays usable by others.
         """
-        await self._hub.close()
+        await asyncio.gather(self._hub.close(), *(one.close() for one in tuple(self._command_sockets)))
         await self._session.close()
         if isinstance(self._auth, RefreshToken):
             await self._auth.unbind(self._transport)
@@ -246,6 +254,34 @@ class AsyncAlor:
             AuthError, RequestError: Reading failed.
         """
         return await self._desk.recover(timeout)
+
+    def command_socket(self, window: int = 100, *, check_duplicates: bool | None = None) -> CommandSocket:
+        """Make a command socket: one authorized connection for orders, without a request for each.
+
+        It connects when it is entered: `async with alor.command_socket() as fast:`. One is enough for a program; more
+        keep commands apart where the broker ends a connection over one that it refuses. Closing the client closes it.
+
+        Args:
+            window: How many commands may wait for the broker's replies at once, at least 2: one place is kept for cancels.
+                More wait for their turn, cancels before others.
+            check_duplicates: Whether the broker refuses an order that repeats another one in all its terms; None leaves it
+                to the broker, which does. It is faster without.
+
+        Raises:
+            InvalidArgument: An argument is wrong.
+        """
+        wire = SocketWire(
+            self._transport,
+            self._session,
+            url=self.environment.cws,
+            settings=self._socket_settings,
+            clock=self._clock,
+            ledger=self._desk.ledger,
+            window=check_count("window", window, least=2),
+            check_duplicates=check_flag("check_duplicates", check_duplicates),
+            name=f"alor-command-socket-{next(self._socket_numbers)}",
+        )
+        return CommandSocket(wire, self._desk, self._session, self._command_sockets)
 
     async def get_server_time(
         self, *, timeout: TimeoutLike | None = None, retries: RetryPolicy | None = None

@@ -5,6 +5,7 @@ Not affiliated with the broker. No warranty, no investment advice.
 
 from alor_async._orders.desk import Recovered
 from alor_async._orders.ledger import EntryState, LedgerEntry, MemoryLedger, OrderLedger
+from alor_async._orders.sqlite_ledger import SqliteLedger
 from alor_async._orders.tags import client_tag, own_comment
 from alor_async._streams.events import Disconnected, Event, Gap, Reconnected, SnapshotEnd, Stale, Update
 from alor_async._streams.inbox import OnSlow
@@ -185,6 +186,7 @@ __all__ = [
     "Side",
     "SlowConsumer",
     "SnapshotEnd",
+    "SqliteLedger",
     "Stale",
     "StaticToken",
     "StatusError",

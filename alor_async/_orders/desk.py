@@ -8,37 +8,38 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from alor_async._orders.intent import Intent, OrderAck, Verb
+from alor_async._orders.kept_terms import KeptTerms
 from alor_async._orders.ledger import EntryState, LedgerEntry, OrderLedger
+from alor_async._orders.leftovers import RECOVERY_TIME, Leftovers, Recovered
+from alor_async._orders.outcome import unknown as outcome_unknown
 from alor_async._orders.resolve import Question, Resolver
 from alor_async._orders.tags import tag_of
 from alor_async._policy.clock import Clock
-from alor_async.errors import AlorError, InvalidArgument, OrderOutcomeUnknown, OrderRejected, OrdersUnresolved
+from alor_async._telemetry import ORDER_LOGGER
+from alor_async.config import RetryPolicy
+from alor_async.errors import (
+    AlorError,
+    ClosedError,
+    InvalidArgument,
+    LedgerUnavailable,
+    OrderOutcomeUnknown,
+    OrderRejected,
+)
 from alor_async.values import InstrumentId, Portfolio
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from alor_async._http.session import Session
     from alor_async._orders.rest_wire import OrderWire
-    from alor_async.config import RetryPolicy, Timeouts
+    from alor_async.config import Timeouts
 
 __all__ = ["Desk", "OrderDesk", "Recovered"]
 
-_RECOVERY_TIME: Final = 5.0
+_LAST_WORDS: Final = 1.0
+"""How long closing waits for commands that are being cut short; seconds."""
 _HARMLESS: Final = frozenset({EntryState.NOT_SENT, EntryState.REJECTED})
-
-
-class Recovered(Struct, frozen=True, kw_only=True):
-    """What was found out about the commands of an earlier run.
-
-    Attributes:
-        resolved: Those whose outcome is known now.
-        unresolved: The rest: look at each, then `alor.ledger.acknowledge(entry.key)`.
-    """
-
-    resolved: tuple[LedgerEntry, ...]
-    unresolved: tuple[LedgerEntry, ...]
 
 
 class OrderDesk:
@@ -49,28 +50,51 @@ class OrderDesk:
         session: What reads where an answer was lost.
         clock: Where time comes from.
         tags: Whether orders are marked in their comments.
+        retries: How commands are repeated where a call does not say.
     """
 
-    def __init__(self, ledger: OrderLedger, session: Session, clock: Clock, *, tags: bool) -> None:
+    def __init__(
+        self, ledger: OrderLedger, session: Session, clock: Clock, *, tags: bool, retries: RetryPolicy | None = None
+    ) -> None:
         self.ledger = ledger
+        self._session = session
         self._clock = clock
         self._tags = tags
+        self._retries = RetryPolicy() if retries is None else retries
         self._resolver = Resolver(session, clock)
-        self._leftovers: dict[str, None] = {}
-        self._recovering = asyncio.Lock()
+        self._kept = KeptTerms()
+        self._leftovers = Leftovers(ledger, self._find_out, clock)
+        self._opening = asyncio.Lock()
+        self._is_open = False
+        self._was_closed = False
+        self._under_way: set[str] = set()
+        self._is_quiet: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
-        """Open the ledger, and note what an earlier run left.
+        """Open the ledger, and note what an earlier run left. Idempotent.
 
         Raises:
             LedgerUnavailable: It cannot be used.
         """
-        await self.ledger.open()
-        self._leftovers = dict.fromkeys(entry.key for entry in self.ledger.list_open())
+        async with self._opening:
+            if not self._is_open:
+                await self.ledger.open()
+                self._is_open = True
+                self._leftovers.note()
 
     async def close(self) -> None:
-        """Close the ledger."""
-        await self.ledger.close()
+        """Close the ledger, after the commands that are being cut short have told what they know."""
+        if not self._is_open:
+            return
+        self._is_open, self._was_closed = False, True
+        try:
+            if self._under_way:
+                self._is_quiet = asyncio.get_running_loop().create_future()
+                timer = self._clock.call_later(_LAST_WORDS, self._note_quiet)
+                await self._is_quiet
+                timer.cancel()
+        finally:
+            await self.ledger.close()
 
     async def carry_out(
         self, intent: Intent[object], wire: OrderWire, timeout: float | Timeouts | None, retries: RetryPolicy | None
@@ -83,44 +107,84 @@ class OrderDesk:
             AlorError: Another error, which proves that nothing was acted on.
         """
         if intent.verb is Verb.CANCEL or intent.request_id is None:
-            try:
-                return await wire.send(intent, timeout, retries)
-            except OrderOutcomeUnknown as unknown:
-                unknown.resolve_by(partial(self._resolver.resolve, question_of(intent)))
-                raise
-        if self._leftovers:
-            await self._see_to_leftovers()
+            return await self._cancel(intent, wire, timeout, retries)
+        self._check_open()
+        self._kept.check(intent)
+        await self._leftovers.clear()
         key = str(intent.request_id)
         tag = tag_of(key) if self._tags else None
         if tag is not None:
             intent.mark(tag)
         entry = self._entry(intent, wire.name, key, tag)
-        self._check_key(entry)
-        await self.ledger.record(entry)
-        return await self._send(intent, wire, timeout, retries, entry)
+        is_repeat = self._check_key(entry, self._retries if retries is None else retries)
+        self._under_way.add(key)
+        try:
+            if not is_repeat:
+                await self._record(entry)
+            return await self._send(intent, wire, timeout, retries, entry, is_repeat=is_repeat)
+        finally:
+            self._under_way.discard(key)
+            if not self._under_way:
+                self._note_quiet()
 
-    async def recover(self, timeout: float = _RECOVERY_TIME) -> Recovered:
+    async def recover(self, timeout: float = RECOVERY_TIME) -> Recovered:
         """Find out what became of the commands that an earlier run left open, by reading.
 
         Args:
             timeout: How long to go on reading; seconds.
 
         Raises:
+            ClosedError: The client is not open.
             AuthError, RequestError: Reading failed.
         """
-        async with self._recovering:
-            left = self._left()
-            resolved: list[LedgerEntry] = []
-            for entry in left:
-                try:
-                    await self._find_out(entry, timeout)
-                except OrderRejected:
-                    pass
-                except OrderOutcomeUnknown:
-                    continue
-                self._leftovers.pop(entry.key, None)
-                resolved.append(self.ledger.find(entry.key) or entry)
-            return Recovered(resolved=tuple(resolved), unresolved=self._left())
+        self._check_open()
+        return await self._leftovers.recover(timeout)
+
+    def _check_open(self) -> None:
+        """Refuse before anything is written down.
+
+        Raises:
+            ClosedError: The client is not open, or belongs to another loop.
+        """
+        if not self._is_open:
+            how = "was closed" if self._was_closed else "is not open: use `async with` or open()"
+            raise ClosedError(f"this client {how}")
+        self._session.check_loop()
+
+    def _note_quiet(self) -> None:
+        if self._is_quiet is not None and not self._is_quiet.done():
+            self._is_quiet.set_result(None)
+
+    async def _record(self, entry: LedgerEntry) -> None:
+        try:
+            await self.ledger.record(entry)
+        except AlorError:
+            raise
+        except Exception as error:
+            # A ledger of somebody else's: whatever ails it, nothing was sent.
+            raise LedgerUnavailable(f"the ledger failed with {type(error).__name__}; nothing was sent") from error
+
+    def _settle(
+        self, entry: LedgerEntry, state: EntryState, *, order_id: str | None = None, reason: str | None = None
+    ) -> None:
+        try:
+            self.ledger.settle(entry.key, state, order_id=order_id, reason=reason)
+        except Exception as error:  # noqa: BLE001 - a ledger that breaks its word must not take the place of an outcome
+            ORDER_LOGGER.warning(
+                "the ledger failed with %s to note that %s is %s", type(error).__name__, entry.key, state
+            )
+
+    async def _cancel(
+        self, intent: Intent[object], wire: OrderWire, timeout: float | Timeouts | None, retries: RetryPolicy | None
+    ) -> OrderAck:
+        """Send what is not written down: the state of its order proves it."""
+        try:
+            return await wire.send(intent, timeout, retries)
+        except OrderOutcomeUnknown as unknown:
+            unknown.resolve_by(partial(self._resolver.resolve, question_of(intent)))
+            raise
+        except OrderRejected as rejected:
+            raise await self._resolver.tell_state(rejected, question_of(intent)) from rejected.__cause__
 
     async def _send(
         self,
@@ -129,54 +193,59 @@ class OrderDesk:
         timeout: float | Timeouts | None,
         retries: RetryPolicy | None,
         entry: LedgerEntry,
+        *,
+        is_repeat: bool,
     ) -> OrderAck:
-        settle = partial(self.ledger.settle, entry.key)
+        """Send, and settle. Where the same command was sent before, this attempt's failure says nothing about that one."""
+        settle = partial(self._settle, entry)
         try:
             ack = await wire.send(intent, timeout, retries)
         except OrderOutcomeUnknown as unknown:
             settle(EntryState.UNKNOWN, reason=str(unknown))
-            unknown.resolve_by(partial(self._find_out, entry))
+            unknown.resolve_by(partial(self._find_out, entry, request_id=intent.request_id))
             raise
         except OrderRejected as rejected:
+            if is_repeat and not rejected.replayed:
+                doubt = outcome_unknown(intent, "refused now, but it was sent before under this request id")
+                doubt.resolve_by(partial(self._find_out, entry, request_id=intent.request_id))
+                raise doubt from rejected
             settle(EntryState.REJECTED, reason=rejected.reason or rejected.code)
-            raise
+            raise await self._resolver.tell_state(rejected, question_about(entry)) from rejected.__cause__
         except AlorError as error:
-            settle(EntryState.NOT_SENT, reason=type(error).__name__)
+            if not is_repeat:
+                settle(EntryState.NOT_SENT, reason=type(error).__name__)
             raise
         except BaseException:
             # Cancelled: whether anything left is what the wire knows.
-            settle(EntryState.UNKNOWN if intent.may_have_left else EntryState.NOT_SENT, reason="cancelled")
+            may_have_left = is_repeat or intent.may_have_left
+            settle(EntryState.UNKNOWN if may_have_left else EntryState.NOT_SENT, reason="cancelled")
             raise
         settle(EntryState.ACCEPTED, order_id=ack.order_id)
+        self._kept.note(intent, ack.order_id)
         return ack
 
-    async def _find_out(self, entry: LedgerEntry, timeout: float) -> OrderAck:
+    async def _find_out(self, entry: LedgerEntry, timeout: float, *, request_id: UUID | str | None = None) -> OrderAck:
+        question = question_about(entry, request_id)
+        known = self.ledger.find(entry.key)
+        if known is not None and known.state is EntryState.ACCEPTED and known.order_id is not None:
+            return OrderAck(order_id=known.order_id, request_id=question.request_id)
+        if known is not None and known.state in _HARMLESS:
+            raise OrderRejected(
+                f"{entry.operation}: it was not carried out: {known.reason or 'no reason given'}",
+                reason=known.reason,
+                request_id=question.request_id,
+                instrument_id=question.instrument_id,
+            )
         try:
-            ack = await self._resolver.resolve(question_about(entry), timeout)
+            ack = await self._resolver.resolve(question, timeout)
         except OrderRejected as rejected:
-            self.ledger.settle(entry.key, EntryState.REJECTED, reason=rejected.reason)
+            self._settle(entry, EntryState.REJECTED, reason=rejected.reason)
             raise
         except OrderOutcomeUnknown as unknown:
-            unknown.resolve_by(partial(self._find_out, entry))
+            unknown.resolve_by(partial(self._find_out, entry, request_id=request_id))
             raise
-        self.ledger.settle(entry.key, EntryState.ACCEPTED, order_id=ack.order_id)
+        self._settle(entry, EntryState.ACCEPTED, order_id=ack.order_id)
         return ack
-
-    async def _see_to_leftovers(self) -> None:
-        """Before anything is placed, find out what an earlier run left; refuse while something remains."""
-        left = (await self.recover()).unresolved
-        if left:
-            raise OrdersUnresolved(
-                f"{len(left)} commands of an earlier run have no known outcome; nothing was sent: look at each, then "
-                "acknowledge it in the ledger",
-                keys=tuple(entry.key for entry in left),
-            )
-
-    def _left(self) -> tuple[LedgerEntry, ...]:
-        known = [self.ledger.find(key) for key in self._leftovers]
-        left = tuple(entry for entry in known if entry is not None and not entry.state.is_settled)
-        self._leftovers = dict.fromkeys(entry.key for entry in left)
-        return left
 
     def _entry(self, intent: Intent[object], wire: str, key: str, tag: str | None) -> LedgerEntry:
         body = intent.body
@@ -202,22 +271,38 @@ class OrderDesk:
             created_at=datetime.fromtimestamp(self._clock.now(), UTC),
         )
 
-    def _check_key(self, entry: LedgerEntry) -> None:
+    def _check_key(self, entry: LedgerEntry, retries: RetryPolicy) -> bool:
         """Refuse a key that served before, unless it is the same command over the one wire that knows its keys again.
 
+        Returns:
+            Whether this is a repeat of a command that may have been carried out.
+
         Raises:
-            InvalidArgument: It does.
+            InvalidArgument: The key was used for another command, is in use, or the broker may have forgotten it.
         """
+        if entry.key in self._under_way:
+            raise InvalidArgument("request_id", "is in use: wait for the end of the command that bears it")
         known = self.ledger.find(entry.key)
         if known is None:
-            return
+            return False
         if known.digest != entry.digest:
             raise InvalidArgument("request_id", "was used for another order: a key serves for one alone")
-        if known.state in _HARMLESS or (known.wire == entry.wire == "rest"):
-            return
-        raise InvalidArgument(
-            "request_id", "was used already, and a command socket does not know keys again: resolve that command first"
-        )
+        if known.state in _HARMLESS:
+            return False
+        if known.state is EntryState.ACKNOWLEDGED:
+            raise InvalidArgument("request_id", "belongs to a command that was acknowledged: take another")
+        if not known.wire == entry.wire == "rest":
+            raise InvalidArgument(
+                "request_id",
+                "was used already, and a command socket does not know keys again: resolve that command first",
+            )
+        age = abs((entry.created_at - known.created_at).total_seconds())
+        if isinstance(retries, RetryPolicy) and age >= retries.request_id_life:
+            raise InvalidArgument(
+                "request_id",
+                f"was used {age:.0f} s ago, and the broker may not know it again: resolve that command first",
+            )
+        return True
 
 
 class Desk:
@@ -257,8 +342,8 @@ def question_of(intent: Intent[object]) -> Question:
     )
 
 
-def question_about(entry: LedgerEntry) -> Question:
-    """Ask about an entry of the ledger."""
+def question_about(entry: LedgerEntry, request_id: UUID | str | None = None) -> Question:
+    """Ask about an entry of the ledger; its key, as its caller spelt it, may be given."""
     return Question(
         operation=entry.operation,
         verb=Verb.PLACE if entry.replaces is None else Verb.REPLACE,
@@ -267,6 +352,7 @@ def question_about(entry: LedgerEntry) -> Question:
         is_stop=entry.operation.startswith("stop_orders."),
         order_id=entry.replaces,
         tag=entry.tag,
-        request_id=entry.key,
+        request_id=entry.key if request_id is None else request_id,
         instrument_id=InstrumentId(entry.symbol, entry.exchange, entry.board),
+        asked_at=entry.created_at,
     )

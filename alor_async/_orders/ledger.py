@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from msgspec import Struct
 
-from alor_async.errors import InvalidArgument
+from alor_async.errors import InvalidArgument, LedgerUnavailable
 
-__all__ = ["EntryState", "LedgerEntry", "MemoryLedger", "OrderLedger", "WireName"]
+__all__ = ["Entries", "EntryState", "LedgerEntry", "MemoryLedger", "OrderLedger", "WireName", "check_open"]
 
 WireName: TypeAlias = Literal["rest", "cws"]
 
 MOST_SETTLED: Final = 100_000
+KEPT_FOR: Final = timedelta(days=7)
+"""For how long a settled entry is remembered, counted by the entries' own times."""
+
+_DROPPED_AT_ONCE: Final = 8
+"""How many old entries make room for a new one: a loop is never held by a clean-up."""
 
 
 class EntryState(enum.StrEnum):
@@ -44,7 +50,23 @@ class EntryState(enum.StrEnum):
         return self not in {EntryState.OPEN, EntryState.UNKNOWN}
 
 
-class LedgerEntry(Struct, frozen=True, kw_only=True):
+# What is known of an entry only grows: of two findings the later in this list stands, whichever came first.
+_GROWTH: Final = {
+    state: rank
+    for rank, state in enumerate(
+        (
+            EntryState.OPEN,
+            EntryState.UNKNOWN,
+            EntryState.ACKNOWLEDGED,
+            EntryState.NOT_SENT,
+            EntryState.REJECTED,
+            EntryState.ACCEPTED,
+        )
+    )
+}
+
+
+class LedgerEntry(Struct, frozen=True, kw_only=True, gc=False):
     """One command that was, or is, about to leave.
 
     Attributes:
@@ -88,7 +110,9 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
     def settled(self, state: EntryState, order_id: str | None = None, reason: str | None = None) -> LedgerEntry:
-        """The same entry with what became of it; an order's number that was known is kept."""
+        """The same entry with what became of it; itself where that is no news. What is known is never unlearned."""
+        if _GROWTH[state] <= _GROWTH[self.state]:
+            return self
         return msgspec.structs.replace(self, state=state, order_id=order_id or self.order_id, reason=reason)
 
 
@@ -97,23 +121,29 @@ class OrderLedger(Protocol):
     """Where a client writes down its commands. Keys are unique in it for as long as it remembers them."""
 
     async def open(self) -> None:
-        """Get ready, for one client alone. Idempotent.
+        """Get ready, for one client alone.
 
         Raises:
-            LedgerUnavailable: It cannot be used.
+            LedgerUnavailable: It cannot be used, or is in use.
         """
         ...
 
     async def record(self, entry: LedgerEntry) -> None:
-        """Write an entry down. When this returns it is as durable as the ledger can make it.
+        """Write an entry down; one that stands under the same key gives way.
+
+        When this returns the entry is as durable as the ledger can make it. When it raises, or is cancelled, nothing may
+        be sent, and the ledger says so of the entry as soon as it can.
 
         Raises:
-            LedgerUnavailable: It could not be written: nothing may be sent.
+            LedgerUnavailable: It could not be written.
         """
         ...
 
     def settle(self, key: str, state: EntryState, *, order_id: str | None = None, reason: str | None = None) -> None:
-        """Note what became of an entry. Never waits and never raises; it is durable soon."""
+        """Note what became of an entry. Never waits and never raises; it is durable soon.
+
+        What is known only grows: an entry that was accepted stays so, whatever is said of it later.
+        """
         ...
 
     def find(self, key: str) -> LedgerEntry | None:
@@ -137,43 +167,56 @@ class OrderLedger(Protocol):
         ...
 
 
-class MemoryLedger:
-    """Keeps entries in memory: enough to refuse a key that is reused, and to settle late answers. It does not survive.
+class Entries:
+    """Entries in memory, by their keys: those of which something is left to find out, and those that are settled.
 
-    Of those that are settled, the last 100 000 are remembered.
+    Args:
+        entries: What there is to begin with, the oldest first.
     """
 
     __slots__ = ("_open", "_settled")
 
-    def __init__(self) -> None:
+    def __init__(self, entries: Iterable[LedgerEntry] = ()) -> None:
         self._open: dict[str, LedgerEntry] = {}
         self._settled: OrderedDict[str, LedgerEntry] = OrderedDict()
+        for entry in entries:
+            self.put(entry)
 
-    def __repr__(self) -> str:
-        return f"<MemoryLedger: {len(self._open)} open>"
-
-    async def open(self) -> None:
-        """Get ready; there is nothing to do."""
-
-    async def record(self, entry: LedgerEntry) -> None:
-        """Remember an entry."""
+    def put(self, entry: LedgerEntry) -> None:
+        """Add an entry; one that stands under the same key gives way."""
         self._settled.pop(entry.key, None)
-        self._open[entry.key] = entry
+        self._open.pop(entry.key, None)
+        if entry.state.is_settled:
+            self._settled[entry.key] = entry
+        else:
+            self._open[entry.key] = entry
 
-    def settle(self, key: str, state: EntryState, *, order_id: str | None = None, reason: str | None = None) -> None:
-        """Note what became of an entry."""
-        entry = self.find(key)
-        if entry is None:
-            return
-        self._open.pop(key, None)
-        self._settled.pop(key, None)
-        entry = entry.settled(state, order_id, reason)
-        if not state.is_settled:
+    def settle(self, key: str, state: EntryState, order_id: str | None, reason: str | None) -> LedgerEntry | None:
+        """Note what became of an entry. Returns the entry as it is now, None when there is none or it is no news."""
+        known = self.find(key)
+        if known is None:
+            return None
+        entry = known.settled(state, order_id, reason)
+        if entry is known:
+            return None
+        if state.is_settled:
+            self._open.pop(key, None)
+            self._settled[key] = entry
+        else:
             self._open[key] = entry
-            return
-        self._settled[key] = entry
-        if len(self._settled) > MOST_SETTLED:
-            self._settled.popitem(last=False)
+        return entry
+
+    def make_room(self, now: datetime) -> tuple[str, ...]:
+        """Forget settled entries that are old or too many, a few at a time. Returns their keys."""
+        dropped: list[str] = []
+        horizon = now - KEPT_FOR
+        while self._settled and len(dropped) < _DROPPED_AT_ONCE:
+            oldest = next(iter(self._settled.values()))
+            if len(self._settled) <= MOST_SETTLED and oldest.created_at >= horizon:
+                break
+            del self._settled[oldest.key]
+            dropped.append(oldest.key)
+        return tuple(dropped)
 
     def find(self, key: str) -> LedgerEntry | None:
         """Give the entry of a key."""
@@ -182,6 +225,61 @@ class MemoryLedger:
     def list_open(self) -> tuple[LedgerEntry, ...]:
         """List what is open or unknown, the oldest first."""
         return tuple(self._open.values())
+
+    def list_accepted(self) -> tuple[LedgerEntry, ...]:
+        """List those that became orders, in the order in which that was known."""
+        return tuple(entry for entry in self._settled.values() if entry.state is EntryState.ACCEPTED)
+
+    def __len__(self) -> int:
+        return len(self._open) + len(self._settled)
+
+
+class MemoryLedger:
+    """Keeps entries in memory: enough to refuse a key that is reused, and to settle late answers. It does not survive.
+
+    Settled entries are remembered for a week, and the last 100 000 of them. What one client leaves open, the next one
+    that is given the same ledger finds.
+    """
+
+    __slots__ = ("_entries", "_is_open")
+
+    def __init__(self) -> None:
+        self._entries = Entries()
+        self._is_open = False
+
+    def __repr__(self) -> str:
+        return f"<MemoryLedger: {len(self.list_open())} open>"
+
+    async def open(self) -> None:
+        """Get ready, for one client alone.
+
+        Raises:
+            LedgerUnavailable: Another client uses it.
+        """
+        if self._is_open:
+            raise LedgerUnavailable("this ledger is in use by another client: give each its own")
+        self._is_open = True
+
+    async def record(self, entry: LedgerEntry) -> None:
+        """Remember an entry."""
+        self._entries.make_room(entry.created_at)
+        self._entries.put(entry)
+
+    def settle(self, key: str, state: EntryState, *, order_id: str | None = None, reason: str | None = None) -> None:
+        """Note what became of an entry; what is known only grows."""
+        self._entries.settle(key, state, order_id, reason)
+
+    def find(self, key: str) -> LedgerEntry | None:
+        """Give the entry of a key."""
+        return self._entries.find(key)
+
+    def list_open(self) -> tuple[LedgerEntry, ...]:
+        """List what is open or unknown, the oldest first."""
+        return self._entries.list_open()
+
+    def list_accepted(self) -> tuple[LedgerEntry, ...]:
+        """List the commands that were accepted, as far as they are remembered."""
+        return self._entries.list_accepted()
 
     def acknowledge(self, key: str) -> None:
         """Take note that the owner has seen to an entry himself.
@@ -194,6 +292,7 @@ class MemoryLedger:
 
     async def close(self) -> None:
         """Let go; there is nothing to write."""
+        self._is_open = False
 
 
 def check_open(ledger: OrderLedger, key: str) -> None:

@@ -1,0 +1,145 @@
+"""The thread behind a ledger's file: it writes what comes, and whatever waits at the same time in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from alor_async._orders.ledger import Entries, LedgerEntry
+from alor_async._orders.ledger_file import Change, LedgerFile
+from alor_async.errors import LedgerUnavailable
+
+__all__ = ["LedgerWriter"]
+
+T = TypeVar("T")
+
+
+class _Task(NamedTuple):
+    """A change on its way to the disk, and who waits for it: nobody where an entry is settled."""
+
+    change: Change
+    waiter: asyncio.Future[None] | None
+
+
+class _Stop(NamedTuple):
+    """The end: write what waits, and let go."""
+
+    waiter: asyncio.Future[None] | None
+
+
+_Queue: TypeAlias = "queue.SimpleQueue[_Task | _Stop]"
+
+
+class LedgerWriter:
+    """Starts at once, and opens the file.
+
+    Args:
+        path: The file.
+        opened: Gets what stands in it, or `LedgerUnavailable`.
+    """
+
+    __slots__ = ("_thread", "_waiting")
+
+    def __init__(self, path: Path, opened: asyncio.Future[Entries]) -> None:
+        self._waiting: _Queue = queue.SimpleQueue()
+        # A daemon: a disk that hangs must not keep a program from ending.
+        self._thread = threading.Thread(
+            target=_serve, args=(LedgerFile(path), self._waiting, opened), name="alor-ledger", daemon=True
+        )
+        self._thread.start()
+
+    def record(self, entry: LedgerEntry, dropped: tuple[str, ...], written: asyncio.Future[None]) -> None:
+        """Write a new entry, and drop old ones; `written` is done when it is on disk, or fails. Never waits."""
+        self._waiting.put(_Task(Change(entry, is_new=True, dropped=dropped), written))
+
+    def settle(self, entry: LedgerEntry) -> None:
+        """Write what became of an entry; it is tried again until it succeeds. Never waits."""
+        self._waiting.put(_Task(Change(entry, is_new=False), None))
+
+    def stop(self, waiter: asyncio.Future[None] | None = None) -> None:
+        """Write what waits, let go of the file and end; the waiter is done then. Never waits."""
+        self._waiting.put(_Stop(waiter))
+
+    def join(self) -> None:
+        """Wait for the end of the thread, which is near once `stop` has told its waiter."""
+        self._thread.join()
+
+
+def _serve(file: LedgerFile, waiting: _Queue, opened: asyncio.Future[Entries]) -> None:
+    """Be the thread: open the file, write what comes, until told to stop."""
+    try:
+        entries = Entries(file.open())
+    except LedgerUnavailable as problem:
+        _post(opened, partial(_fail, opened, problem))
+        return
+    _post(opened, partial(_give, opened, entries))
+    kept: list[Change] = []
+    while True:
+        batch, stop = _take(waiting)
+        if batch or kept:
+            kept = _write(file, kept, batch)
+        if stop is not None:
+            file.close()
+            if stop.waiter is not None:
+                _post(stop.waiter, partial(_give, stop.waiter, None))
+            return
+        file.checkpoint()
+
+
+def _take(waiting: _Queue) -> tuple[list[_Task], _Stop | None]:
+    """Wait for a task, and take all that are there with it."""
+    batch: list[_Task] = []
+    task = waiting.get()
+    with contextlib.suppress(queue.Empty):
+        while isinstance(task, _Task):
+            batch.append(task)
+            task = waiting.get_nowait()
+        return batch, task
+    return batch, None
+
+
+def _write(file: LedgerFile, kept: list[Change], batch: list[_Task]) -> list[Change]:
+    """Write in one transaction, and tell who waits. Returns what is to be written with the next one after a failure.
+
+    A record that failed is over, for its command is not sent. What became of earlier commands is not forgotten.
+    """
+    problem: LedgerUnavailable | None = None
+    try:
+        file.write([*kept, *(task.change for task in batch)])
+    except LedgerUnavailable as error:
+        problem = error
+    waiters = [task.waiter for task in batch if task.waiter is not None]
+    if waiters:
+        _post(waiters[0], partial(_answer, waiters, problem))
+    if problem is None:
+        return []
+    return [*kept, *(task.change for task in batch if task.waiter is None)]
+
+
+def _post(waiter: asyncio.Future[T], callback: Callable[[], object]) -> None:
+    with contextlib.suppress(RuntimeError):  # The loop was closed: nobody waits any more.
+        waiter.get_loop().call_soon_threadsafe(callback)
+
+
+def _give(waiter: asyncio.Future[T], result: T) -> None:
+    if not waiter.done():
+        waiter.set_result(result)
+
+
+def _fail(waiter: asyncio.Future[T], problem: LedgerUnavailable) -> None:
+    if not waiter.done():
+        waiter.set_exception(problem)
+
+
+def _answer(waiters: list[asyncio.Future[None]], problem: LedgerUnavailable | None) -> None:
+    for waiter in waiters:
+        if problem is None:
+            _give(waiter, None)
+        else:
+            _fail(waiter, LedgerUnavailable(str(problem)))

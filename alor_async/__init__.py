@@ -9,7 +9,8 @@ from alor_async._orders.sqlite_ledger import SqliteLedger
 from alor_async._orders.tags import client_tag, own_comment
 from alor_async._streams.events import Disconnected, Event, Gap, Reconnected, SnapshotEnd, Stale, Update
 from alor_async._streams.inbox import OnSlow
-from alor_async._streams.subscription import Subscription, merge
+from alor_async._streams.merging import merge
+from alor_async._streams.subscription import Subscription
 from alor_async._tokens import AccessToken, Claims, StaticToken, TokenProvider
 from alor_async._version import __version__
 from alor_async.auth.refresh import RefreshToken

@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
-__all__ = ["AUTH_LOGGER", "HTTP_LOGGER", "ORDER_LOGGER", "STREAM_LOGGER", "Reconnection", "Telemetry", "detect", "redact", "shorten"]
+__all__ = [
+    "AUTH_LOGGER",
+    "HTTP_LOGGER",
+    "ORDER_LOGGER",
+    "STREAM_LOGGER",
+    "Reconnection",
+    "Telemetry",
+    "detect",
+    "redact",
+    "shorten",
+]
 
 HTTP_LOGGER: Final = logging.getLogger("alor_async.http")
 AUTH_LOGGER: Final = logging.getLogger("alor_async.auth")

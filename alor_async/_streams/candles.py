@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from alor_async._streams.events import Update
 from alor_async._streams.filters import Recent
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["CandleTracker"]
 
 _CLOSED: Final = 1_000
+_NEVER: Final = -1
+"""No candle has this volume: one that is remembered with it differs from whatever comes."""
 
 
 class CandleTracker:
@@ -28,30 +32,45 @@ class CandleTracker:
     Attributes:
         duplicates: How many candles came as they had been told before.
         stale: How many were too old to know whether they had been told before.
-        resume_from: When the last candle opens, Unix seconds: from there on the candles are to be asked for again. None
-            before the first one.
+        latest: The last candle; None before the first one.
+        missed_from: When the first candle opens that could not be delivered, Unix seconds; None where none is missing.
+        is_untold: Whether the last candle could not be delivered as it is.
     """
 
-    __slots__ = ("_closed", "_forgotten", "_instrument_id", "_latest", "duplicates", "stale")
+    __slots__ = (
+        "_closed",
+        "_forgotten",
+        "_instrument_id",
+        "duplicates",
+        "is_untold",
+        "latest",
+        "missed_from",
+        "stale",
+    )
 
     def __init__(self, instrument_id: InstrumentId | None = None) -> None:
         self.duplicates = 0
         self.stale = 0
         self._instrument_id = instrument_id
-        self._latest: Candle | None = None
+        self.latest: Candle | None = None
+        self.missed_from: int | None = None
+        self.is_untold = False
         self._closed: Recent[int, Candle] = Recent(_CLOSED)
         self._forgotten = -1
 
     @property
     def resume_from(self) -> int | None:
-        """When the last candle opens."""
-        return None if self._latest is None else self._latest.timestamp
+        """From which open time on the candles are to be asked for again, Unix seconds; None before the first one."""
+        if self.missed_from is not None:
+            return self.missed_from
+        return None if self.latest is None else self.latest.timestamp
 
     def admit(self, candle: Candle) -> tuple[Update[Candle], ...]:
         """Take a frame, and return what it tells: nothing, the candle, or that the one before is complete and then it."""
-        latest = self._latest
+        latest = self.latest
         if latest is None or candle.timestamp > latest.timestamp:
-            self._latest = candle
+            self.latest = candle
+            self.is_untold = False
             update = self._update(candle)
             if latest is None:
                 return (update,)
@@ -59,11 +78,23 @@ class CandleTracker:
             return self._update(latest, is_closed=True), update
         if candle.timestamp < latest.timestamp:
             return self._late(candle)
-        if candle == latest:
+        if candle == latest and not self.is_untold:
             self.duplicates += 1
             return ()
-        self._latest = candle
+        self.latest = candle
+        self.is_untold = False
         return (self._update(candle),)
+
+    def take_back(self, update: Update[Candle]) -> None:
+        """What was just told could not be delivered: when it comes again, it is news."""
+        opened = update.item.timestamp
+        self.missed_from = opened if self.missed_from is None else min(self.missed_from, opened)
+        if update.is_revision:
+            self._closed[opened] = replace(update.item, volume=_NEVER)
+        elif update.is_closed:
+            self._closed.pop(opened, None)
+        else:
+            self.is_untold = True
 
     def renew(self) -> None:
         """Nothing is forgotten: the candles from `resume_from` on come again."""

@@ -14,62 +14,26 @@ import msgspec
 
 from alor_async._contract import subscriptions as specs
 from alor_async._http.decode import WireError
-from alor_async._http.message import StreamSpec, merge_data
+from alor_async._http.message import Record, StreamSpec, merge_data
 from alor_async._streams.anomalies import find_anomalies
 from alor_async._streams.candles import CandleTracker
 from alor_async._streams.events import Event, SnapshotEnd, Stale, Update
 from alor_async._streams.filters import Filter, Verdict
 from alor_async._streams.inbox import Inbox, Marker
+from alor_async._streams.payloads import Broken, Pause, Recovered, Renewal, is_marked
 from alor_async._streams.traits import Traits, traits_of
 from alor_async._telemetry import redact
 from alor_async.errors import StreamDecodeError
 from alor_async.models import Candle, OrderBook
 from alor_async.values import Format, InstrumentId, Portfolio
 
-__all__ = ["Channel", "Pause", "Renewal"]
+__all__ = ["Channel"]
 
 T = TypeVar("T")
 
 _MOST_SHOWN: Final = 2048
 _PROBE: Final = "-"
 """What stands for guid and token while a request is only checked."""
-
-
-class Renewal(Marker):
-    """The subscription was asked for again: a snapshot follows.
-
-    Attributes:
-        stale: What to say if the snapshot shows that something was missed, where silence was the reason; else None.
-    """
-
-    __slots__ = ("stale",)
-
-    def __init__(self, stale: Stale | None = None) -> None:
-        self.stale = stale
-
-
-class Pause(Marker):
-    """What came before was the snapshot, as far as can be told."""
-
-    __slots__ = ()
-
-
-class _Recovered:
-    """An item that was looked up after a gap."""
-
-    __slots__ = ("item",)
-
-    def __init__(self, item: object) -> None:
-        self.item = item
-
-
-class _Broken:
-    """A message that could not be read."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: StreamDecodeError) -> None:
-        self.error = error
 
 
 class Channel(Generic[T]):
@@ -95,6 +59,7 @@ class Channel(Generic[T]):
         "_filter",
         "_inbox",
         "_is_partial",
+        "_is_renewed",
         "_known",
         "_probe",
         "_renewals",
@@ -151,6 +116,8 @@ class Channel(Generic[T]):
         self._is_partial = True
         self._filter: Filter[T] | None = None if self.traits.make_filter is None else self.traits.make_filter()
         self._snapshot_over = False
+        self._is_renewed = False
+        """Whether what is now taken came after the subscription was asked for again."""
         self.last: object = None
         """What was delivered last, as it came: books that nobody holds should not stay in memory as objects."""
         self.is_steady = False
@@ -192,20 +159,22 @@ class Channel(Generic[T]):
     def note_pause(self) -> None:
         """Say that the snapshot is over: nothing came for a while, or something that can only be new."""
         self.in_snapshot = False
+        if self._tracker is not None and not self._inbox.is_overflowing:
+            self._tracker.missed_from = None
         self._inbox.notify(Pause(), self)
 
     def put_recovered(self, items: Iterable[object], since: datetime) -> None:
         """Add what was looked up after a gap: all of it, for there is nothing that would make up for it in turn."""
         if self._inbox.is_overflowing:
             # It is looked up again once the consumer has heard that he missed something.
-            self._inbox.note_missed(since)
+            self._inbox.note_missed(self, since)
             return
         for item in items:
             if self.spec.key:
                 # Beside what the stream told, not in its place: which of them is newer is for the filter to say.
-                self._inbox.put_keyed(self, (*self._key(item), _Recovered), _Recovered(item))
+                self._inbox.put_keyed(self, (*self._key(item), Recovered), Recovered(item))
             else:
-                self._inbox.notify(_Recovered(item), self)
+                self._inbox.notify(Recovered(item), self)
 
     def put_broken(self, frame: bytes) -> None:
         """Add a message that can only be this channel's, and cannot be read."""
@@ -218,6 +187,23 @@ class Channel(Generic[T]):
             for item in items:
                 if getattr(item, "status", None) not in statuses:
                     self._filter.admit(cast("T", item))
+
+    @property
+    def misses_candles(self) -> bool:
+        """Whether there are candles for which there was no room."""
+        return self._tracker is not None and self._tracker.missed_from is not None
+
+    @property
+    def is_owed_candles(self) -> bool:
+        """Whether the last candle, at least, is about to come again: a pause before that is not the end of the snapshot."""
+        is_resumed = self._tracker is not None and self._tracker.resume_from is not None
+        return is_resumed and self._renewals > 0 and self.received == self._renewed_at
+
+    def tells_history(self, payload: object) -> bool:
+        """Whether something that waits was there before, or was looked up: it was asked for, and comes all at once."""
+        if isinstance(payload, bytes):
+            return self.spec.has_snapshot_flag and is_marked(payload)
+        return isinstance(payload, Recovered) or getattr(payload, "is_snapshot", None) is True
 
     @property
     def is_selective(self) -> bool:
@@ -271,17 +257,21 @@ class Channel(Generic[T]):
             self._put_broken(frame, error)
             return
         tracker = cast("CandleTracker", self._tracker)
-        is_change = candle.timestamp == tracker.resume_from
+        is_change = (
+            tracker.latest is not None and candle.timestamp == tracker.latest.timestamp and not tracker.is_untold
+        )
         updates = tracker.admit(candle)
         if self.in_snapshot and is_change and updates and self.received > self._renewed_at + 1:
             self.note_pause()  # what changes under our eyes is no history
-        self.newest = candle
+        self.newest = tracker.latest
         for update in updates:
             key = (update.item.timestamp, update.is_revision)
-            self._inbox.put_keyed(self, key, update)
+            told = msgspec.structs.replace(update, is_snapshot=True) if self.in_snapshot else update
+            if not self._inbox.put_keyed(self, key, told):
+                tracker.take_back(update)
 
     def _put_broken(self, frame: bytes, error: WireError) -> None:
-        self._inbox.put_keyed(self, object(), _Broken(self.explain(frame, error)))
+        self._inbox.put_keyed(self, object(), Broken(self.explain(frame, error)))
 
     def _key(self, item: object) -> tuple[object, ...]:
         return tuple(getattr(item, name) for name in self.spec.key)
@@ -322,16 +312,16 @@ class Channel(Generic[T]):
             return self._heed(payload)
         if isinstance(payload, Update):
             return self._candle_events(cast("Update[T]", payload))
-        if isinstance(payload, _Broken):
+        if isinstance(payload, Broken):
             raise payload.error
-        is_recovered = isinstance(payload, _Recovered)
+        is_recovered = isinstance(payload, Recovered)
         if isinstance(payload, bytes):
             try:
                 item = self.decode(payload)
             except WireError as error:
                 raise self.explain(payload, error) from None
         else:
-            item = cast("T", payload.item if isinstance(payload, _Recovered) else payload)
+            item = cast("T", payload.item if isinstance(payload, Recovered) else payload)
         if self._filter is not None:
             judge = self._filter.admit_recovered if is_recovered else self._filter.admit
             if judge(item) is not Verdict.NEW:
@@ -364,6 +354,7 @@ class Channel(Generic[T]):
     def _heed(self, marker: Marker) -> tuple[Event[T], ...]:
         self.is_steady = False
         if isinstance(marker, Renewal):
+            self._is_renewed = True
             self._probe = marker.stale
             if marker.stale is None:
                 self._snapshot_over = False
@@ -379,7 +370,7 @@ class Channel(Generic[T]):
     @property
     def _is_history(self) -> bool:
         """Whether what carries no mark was there before. Where no snapshot was asked for, nothing was."""
-        is_resumed = self._tracker is not None and self._renewals > 0
+        is_resumed = self._tracker is not None and self._is_renewed
         return not self._snapshot_over and (is_resumed or self._values.get("skip_snapshot") is not True)
 
     def _end_snapshot(self, *, is_assumed: bool = False) -> SnapshotEnd:
@@ -388,18 +379,20 @@ class Channel(Generic[T]):
 
     def _item_events(self, item: T, *, is_recovered: bool) -> tuple[Event[T], ...]:
         flag = getattr(item, "is_snapshot", None) if self.spec.has_snapshot_flag and not is_recovered else None
-        is_snapshot = not is_recovered and (self._is_history if flag is None else flag)
+        was_there = not is_recovered and (self._is_history if flag is None else flag)
         before: tuple[Event[T], ...] = ()
         if self._probe is not None and not is_recovered:
             stale, self._probe = self._probe, None
             if self._is_known(item):
                 return ()
-            before = (stale,) if is_snapshot or flag is None else ()
+            before = (stale,) if was_there or flag is None else ()
+        # Whichever finds it first: the snapshot after an interruption, or REST.
+        is_found = is_recovered or (was_there and self._is_renewed and self.spec.record is Record.EVENT)
         update = Update(
             item=item,
             instrument_id=self.instrument_id,
-            is_snapshot=is_snapshot,
-            is_recovered=is_recovered or (is_snapshot and self._renewals > 0 and self.traits.is_ledger),
+            is_snapshot=was_there and not is_found,
+            is_recovered=is_found,
             anomalies=find_anomalies(item) if isinstance(item, OrderBook) else (),
         )
         if self._snapshot_over or is_recovered:
@@ -412,9 +405,11 @@ class Channel(Generic[T]):
         return (*before, update)
 
     def _candle_events(self, update: Update[T]) -> tuple[Event[T], ...]:
-        is_snapshot = self._is_history
+        was_there = self._is_history
         self.last = update.item
-        told = msgspec.structs.replace(update, is_snapshot=is_snapshot)
+        told = msgspec.structs.replace(
+            update, is_snapshot=was_there and not self._is_renewed, is_recovered=was_there and self._is_renewed
+        )
         if self._probe is not None:
             stale, self._probe = self._probe, None
             return stale, told

@@ -332,7 +332,7 @@ class Dialogue:
         """End a snapshot after a pause; renew what is silent while others speak. Whether it was renewed."""
         settings, quiet = self._hub.settings, now - seat.heard_at
         if seat.channel.in_snapshot:
-            if quiet >= settings.snapshot_pause:
+            if quiet >= (settings.ack_timeout if seat.channel.is_owed_candles else settings.snapshot_pause):
                 seat.is_probed = False
                 seat.channel.note_pause()
             return False

@@ -13,11 +13,11 @@ __all__ = ["Disconnected", "Event", "Gap", "GapReason", "Notice", "Reconnected",
 
 T_co = TypeVar("T_co", covariant=True)
 
-GapReason: TypeAlias = Literal["closed", "lost", "silent", "overflow", "too_long", "broken", "slow_consumer", "stale"]
+GapReason: TypeAlias = Literal["closed", "lost", "silent", "overflow", "too_long", "broken", "slow_consumer"]
 """Why there may be something that was not delivered.
 
 The server closed the socket, the connection broke, it went silent, the server dropped us because too much waited for us,
-a message was too long, what came was not WebSocket, the consumer was too slow, one subscription went dead on its own.
+a message was too long, what came was not WebSocket, the consumer was too slow.
 """
 
 
@@ -28,8 +28,8 @@ class Update(Struct, Generic[T_co], frozen=True, kw_only=True):
         item: The model.
         instrument_id: Which of the subscription's instruments it is about, as it was asked for; None for streams of a
             portfolio, whose items say it themselves.
-        is_snapshot: Whether it was there before the subscription began, or began again.
-        is_recovered: Whether it happened while the stream was interrupted, and was found afterwards.
+        is_snapshot: Whether it was there before the subscription began; of state, also before it began again.
+        is_recovered: Whether it happened while the stream was interrupted, and was found afterwards. It is news then.
         is_closed: Candles: whether a later candle has begun, so that this one is complete. Each closes once.
         is_revision: Candles: whether it changes one that had closed.
         anomalies: Order books: what is odd about it, such as `crossed`. It is delivered as it came.
@@ -71,25 +71,31 @@ class Disconnected(Struct, frozen=True, kw_only=True):
 class Gap(Struct, frozen=True, kw_only=True):
     """What happened in this time may not have been delivered.
 
-    Orders, trades and positions of a portfolio are looked up afterwards and follow, marked `is_recovered`, unless the
-    consumer is slow and has chosen that the oldest be dropped. State, such as
-    order books, is as new as ever with the next update. Market trades and quotes in between are lost to the stream.
+    It comes before the first that is new since. With several instruments there is one for each that was interrupted.
+
+    Own orders, stop orders and trades are looked up and follow, and so do the candles that were missed, marked
+    `is_recovered`. Positions all come again as they are now, as a snapshot; one that REST shows sooner is marked
+    `is_recovered`. Other state, such as order books, is as new as ever with the next update. Of the trades of a market come
+    those that `depth` brings again; the others are lost to the stream. What a consumer missed who has chosen that the oldest be
+    dropped is not looked up.
 
     Attributes:
         since: When it began, by this machine's clock; aware UTC. Never later than the first thing missed.
         until: When the stream went on, likewise.
         reason: Why.
         lost: How many messages were dropped where that is known, else None.
+        instrument_id: Of which instrument, as it was asked for; None for streams of a portfolio.
     """
 
     since: datetime
     until: datetime
     reason: GapReason
     lost: int | None = None
+    instrument_id: InstrumentId | None = None
 
 
 class Reconnected(Struct, frozen=True, kw_only=True):
-    """The stream goes on over a new connection; a snapshot follows where the stream has one.
+    """The stream goes on over a new connection: once, after the first `Gap`. A snapshot follows where the stream has one.
 
     Attributes:
         at: When, by this machine's clock; aware UTC.

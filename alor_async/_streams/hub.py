@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import itertools
 import random as _random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,8 +24,8 @@ from alor_async.errors import AlorError, ClosedError, StreamError, StreamLost
 
 if TYPE_CHECKING:
     from alor_async._streams.channel import Channel
+    from alor_async._streams.delivery import Delivery
     from alor_async._streams.events import GapReason
-    from alor_async._streams.subscription import Subscription
 
 __all__ = ["Hub"]
 
@@ -78,7 +78,7 @@ class Hub:
         self._lines: list[Line] = []
         self._line_numbers = itertools.count(1)
         self._guids = itertools.count(1)
-        self._subscriptions: dict[Subscription[Any], None] = {}
+        self._subscriptions: dict[Delivery[Any], None] = {}
         self._look_ups: dict[Channel[Any], LookUp] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
@@ -114,7 +114,7 @@ class Hub:
 
     # For subscriptions.
 
-    async def attach(self, subscription: Subscription[Any]) -> None:
+    async def attach(self, subscription: Delivery[Any]) -> None:
         """Subscribe to all of a subscription's channels, and wait until all are accepted.
 
         Raises:
@@ -149,7 +149,7 @@ class Hub:
                 if opening.done.done() and not opening.done.cancelled():
                     opening.done.exception()  # seen, also when the caller was cancelled at the same moment
 
-    def detach(self, subscription: Subscription[Any], error: BaseException | None = None) -> None:
+    def detach(self, subscription: Delivery[Any], error: BaseException | None = None) -> None:
         """Unsubscribe from all of it, and tell whoever opens it why. Idempotent."""
         if self._subscriptions.pop(subscription, self) is self:
             return
@@ -162,17 +162,21 @@ class Hub:
         if self._meters is not None:
             self._meters.forget(subscription)
 
-    def make_up(self, subscription: Subscription[Any], since: datetime) -> None:
-        """Look up what a consumer missed by being slow, where that can be done."""
+    def make_up(self, missed: Mapping[Channel[Any], datetime]) -> None:
+        """Look up what a consumer missed by being slow, where that can be done: since when, of each channel."""
         for line in self._lines:
-            for channel in subscription.channels:
+            for channel, since in missed.items():
                 seat = line.seats.get(channel)
-                if seat is not None and channel.traits.is_ledger:
+                if seat is None:
+                    continue
+                if channel.traits.is_ledger:
                     self.look_up(seat, since, twice=True)
-                elif seat is not None and channel.traits.is_own:
+                elif channel.misses_candles:
+                    line.renew(seat)
+                elif channel.traits.is_own:
                     line.renew_later(seat)
 
-    def is_live(self, subscription: Subscription[Any]) -> bool:
+    def is_live(self, subscription: Delivery[Any]) -> bool:
         """Whether all of it is accepted on sockets that are open."""
         seats = [line.seats.get(channel) for channel in subscription.channels for line in self._lines]
         return sum(seat is not None and seat.is_accepted for seat in seats) == len(subscription.channels)
@@ -240,7 +244,7 @@ class Hub:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(self.note_failed_task)
 
-    def fail(self, subscription: Subscription[Any], error: BaseException, *, at_once: bool = False) -> None:
+    def fail(self, subscription: Delivery[Any], error: BaseException, *, at_once: bool = False) -> None:
         """End a subscription with an error: for whoever opens it, or for whoever reads it."""
         self.detach(subscription, error)
         subscription.inbox.end(error, at_once=at_once)
@@ -282,12 +286,12 @@ class Hub:
             raise ClosedError(f"this client {state}")
         self._session.check_loop()
 
-    def _span(self, subscription: Subscription[Any]) -> contextlib.AbstractContextManager[None]:
+    def _span(self, subscription: Delivery[Any]) -> contextlib.AbstractContextManager[None]:
         if self._telemetry is None:
             return contextlib.nullcontext()
         return self._telemetry.stream_span(subscription.name, instruments=len(subscription.instruments))
 
-    async def _note_what_is_known(self, subscription: Subscription[Any]) -> None:
+    async def _note_what_is_known(self, subscription: Delivery[Any]) -> None:
         """Learn what is there already and not wanted: after a gap it must not be taken for news."""
         for channel in subscription.channels:
             if channel.traits.is_ledger and channel.is_selective and channel.portfolio is not None:
@@ -321,12 +325,12 @@ class Hub:
             if not self._is_closed:
                 self._pick().add(seat)
 
-    def _patience(self, subscription: Subscription[Any]) -> float:
+    def _patience(self, subscription: Delivery[Any]) -> float:
         waiting = sum(line.waiting for line in self._lines) + len(subscription.channels)
         # One for the connection, two for a request that is repeated once.
         return 3 * self.settings.ack_timeout + 2 * waiting / self.settings.requests_per_second
 
-    def _expire(self, opening: Opening, subscription: Subscription[Any]) -> None:
+    def _expire(self, opening: Opening, subscription: Delivery[Any]) -> None:
         last_error = next((line.last_error for line in self._lines if line.last_error is not None), None)
         attempts = max((line.attempts for line in self._lines), default=0)
         about = "" if last_error is None else f": {last_error}"
@@ -388,5 +392,5 @@ class Hub:
             self._look_again()
 
 
-def _left(subscription: Subscription[Any]) -> ClosedError:
+def _left(subscription: Delivery[Any]) -> ClosedError:
     return ClosedError(f"{subscription.name}: it was closed while it opened")

@@ -1,7 +1,8 @@
 """Where messages wait for their consumer, as bytes: what is dropped or replaced here is never decoded.
 
 Putting never waits, so that a slow consumer is not felt by the socket, nor by other subscriptions. There are two kinds.
-A `Queue` keeps what comes in its order, up to a limit. A `Board` keeps the newest of each key.
+A `Queue`, here, keeps what comes in its order, up to a limit. A `Board` keeps the newest of each key. What was there before
+the subscription began, or began again, was asked for and comes all at once: it does not count against the limit.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ import asyncio
 import copy
 import enum
 from abc import ABC, abstractmethod
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 if TYPE_CHECKING:
     from alor_async._streams.channel import Channel
+    from alor_async._streams.events import Gap
 
     Entry: TypeAlias = tuple[Channel[Any] | None, object]
 
-__all__ = ["MOST_NOTICES", "Board", "Inbox", "Marker", "OnSlow", "Queue"]
+__all__ = ["MOST_HISTORY", "MOST_NOTICES", "Inbox", "Loss", "Marker", "OnSlow", "Queue", "counts"]
+
+MOST_HISTORY: Final = 1_000_000
+"""So much of before may wait beyond the limit: a server that marks everything so must not fill the memory."""
 
 MOST_NOTICES: Final = 20_000
 """So much may be said about a stream to somebody who only ever looks at its newest state; then the oldest is forgotten."""
@@ -45,27 +50,52 @@ class Marker:
     __slots__ = ()
 
 
+class Loss:
+    """What is missing of one channel, and was not told yet.
+
+    Attributes:
+        count: How many messages; none where only an interruption is to be told.
+        since: When the first of them was dropped, in unix seconds, or the interruption began.
+    """
+
+    __slots__ = ("count", "since")
+
+    def __init__(self, since: float) -> None:
+        self.count = 0
+        self.since = since
+
+
+def counts(entry: Entry) -> bool:
+    """Whether it takes room: it is news, and neither something said about the stream nor what was there before."""
+    channel, payload = entry
+    return channel is not None and not isinstance(payload, Marker) and not channel.tells_history(payload)
+
+
 class Inbox(ABC):
     """What waits for one consumer, and the end of it.
 
     An entry is a channel and what came of it: bytes, or what was made of them. Without a channel it is a notice.
 
     Attributes:
-        limit: How many messages may wait.
+        limit: How many messages may wait, apart from what was there before.
         dropped: How many were dropped.
         replaced: How many were replaced by newer ones of their key.
+        losses: What was dropped since that was last said.
+        is_overflowing: Whether messages are refused until the consumer has heard of it.
         waiter: Whom to wake when something comes; None while nobody waits.
         take: Takes the first entry; IndexError when nothing waits. Taken anew for each: it may be another one.
     """
 
     __slots__ = (
         "_error",
+        "_exempt",
         "_now",
+        "_room",
         "dropped",
-        "dropped_since",
         "is_ended",
+        "is_overflowing",
         "limit",
-        "lost",
+        "losses",
         "replaced",
         "take",
         "waiter",
@@ -77,14 +107,16 @@ class Inbox(ABC):
         self.limit = limit
         self.dropped = 0
         self.replaced = 0
-        self.lost = 0
-        """How many were dropped since that was last said."""
-        self.dropped_since = 0.0
-        """When the first of them was dropped; unix seconds."""
+        self.losses: dict[Channel[Any], Loss] = {}
         self.is_ended = False
+        self.is_overflowing = False
         self.waiter: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._now = now
+        self._room = limit
+        """So many entries may wait; none, not even the first, while nothing is accepted."""
+        self._exempt = 0
+        """So many of those that wait are known not to count."""
 
     @property
     @abstractmethod
@@ -92,8 +124,8 @@ class Inbox(ABC):
         """How many entries wait."""
 
     @abstractmethod
-    def put(self, channel: Channel[Any], payload: object) -> None:
-        """Add what came."""
+    def put(self, channel: Channel[Any], payload: object) -> bool:
+        """Add what came, and say whether it was taken."""
 
     def entrance(self, channel: Channel[Any]) -> Callable[[bytes], None]:
         """Give what takes the messages of a channel, where each is put as it comes, and counts them."""
@@ -106,26 +138,32 @@ class Inbox(ABC):
         return enter
 
     @abstractmethod
-    def put_keyed(self, channel: Channel[Any], key: object, payload: object) -> None:
-        """Add what came of one key within its channel."""
+    def put_keyed(self, channel: Channel[Any], key: object, payload: object) -> bool:
+        """Add what came of one key within its channel, and say whether it was taken."""
 
     @abstractmethod
     def notify(self, notice: object, channel: Channel[Any] | None = None) -> None:
         """Add what is said about the stream, in its place among the messages. It is not dropped for their sake."""
+
+    def notify_gap(self, gap: Gap, channel: Channel[Any]) -> None:  # noqa: ARG002 - for those who may not take it
+        """Add what is said of an interruption of a channel."""
+        self.notify(gap)
 
     @abstractmethod
     def clear(self) -> None:
         """Forget what waits."""
 
     @property
-    def is_overflowing(self) -> bool:
-        """Whether messages are refused until the consumer has heard of it."""
-        return False
+    def lost(self) -> int:
+        """How many were dropped since that was last said."""
+        return sum(loss.count for loss in self.losses.values())
 
-    def accept_again(self) -> int:
-        """Go on after an overflow of which the consumer was told, and give how many were lost."""
-        lost, self.lost = self.lost, 0
-        return lost
+    def accept_again(self) -> dict[Channel[Any], Loss]:
+        """Go on after an overflow of which the consumer was told, and give what was lost of which channel."""
+        losses, self.losses = self.losses, {}
+        self.is_overflowing = False
+        self._set_room()
+        return losses
 
     def wake(self) -> None:
         """Let the consumer look again."""
@@ -138,6 +176,7 @@ class Inbox(ABC):
         if self.is_ended and not at_once:
             return
         self.is_ended = True
+        self._set_room()
         self._error = error
         if at_once:
             self.clear()
@@ -151,33 +190,60 @@ class Inbox(ABC):
             error.__cause__ = self._error.__cause__
             raise error
 
-    def note_loss(self, count: int = 1) -> None:
-        """Count messages that are dropped."""
-        if not self.lost:
-            self.dropped_since = self._now()
-        self.lost += count
-        self.dropped += count
+    def note_missed(self, channel: Channel[Any], since: datetime) -> None:
+        """Let what the consumer is about to be told that he missed of a channel begin no later than this."""
+        loss = self._loss_of(channel)
+        loss.since = min(loss.since, since.timestamp())
 
-    def note_missed(self, since: datetime) -> None:
-        """Let what the consumer is about to be told that he missed begin no later than this."""
-        self.dropped_since = min(self.dropped_since, since.timestamp())
+    def _loss_of(self, channel: Channel[Any]) -> Loss:
+        loss = self.losses.get(channel)
+        if loss is None:
+            loss = self.losses[channel] = Loss(self._now())
+        return loss
+
+    def _lose(self, channel: Channel[Any]) -> None:
+        """Count a message that is dropped."""
+        self._loss_of(channel).count += 1
+        self.dropped += 1
+
+    def _set_room(self) -> None:
+        self._room = _NONE if self.is_ended or self.is_overflowing else self.limit + self._exempt
+
+    def _spare(self, count: int) -> None:
+        """Leave so many more, or fewer, of those that wait out of account."""
+        self._exempt += count
+        self._set_room()
+
+    def _find_room(self, channel: Channel[Any], payload: object, waiting: Collection[Entry]) -> bool:
+        """Look whether a message has a place after all, where as many wait as may: what does not count is counted only now."""
+        if self.is_ended or self.is_overflowing:
+            return False
+        if channel.tells_history(payload) and len(waiting) < self.limit + MOST_HISTORY:
+            self._spare(1)
+            return True
+        exempt = min(sum(not counts(entry) for entry in waiting), MOST_HISTORY)
+        self._spare(exempt - self._exempt)
+        return len(waiting) < self._room
+
+    def _overflow(self) -> None:
+        """Refuse from now on what comes, until the consumer has heard of it."""
+        if not self.is_ended:
+            self.is_overflowing = True
+            self._set_room()
 
 
 class Queue(Inbox):
     """Everything, in its order, up to a limit."""
 
-    __slots__ = ("_drops_oldest", "_kept", "_marks", "_overflowing", "_room", "waiting")
+    __slots__ = ("_drops_oldest", "_kept", "_marks", "waiting")
 
     def __init__(self, limit: int, now: Callable[[], float], *, drops_oldest: bool) -> None:
         super().__init__(limit, now)
         self.waiting: deque[Entry] = deque()
         self.take = self.waiting.popleft
-        self._room = limit
-        """So many may wait; none, not even the first, while nothing is accepted."""
         self._kept: deque[Entry] = deque()
-        """Notices that stood before messages that were dropped."""
+        """What does not count and stood before messages that were dropped."""
         self._drops_oldest = drops_oldest
-        self._overflowing = False
         self._marks: set[tuple[Channel[Any] | None, type]] = set()
         """What was said since messages are refused, once each."""
 
@@ -185,28 +251,18 @@ class Queue(Inbox):
     def pending(self) -> int:
         return len(self.waiting) + len(self._kept)
 
-    @property
-    def is_overflowing(self) -> bool:
-        return self._overflowing
-
-    def accept_again(self) -> int:
-        self._overflowing = False
+    def accept_again(self) -> dict[Channel[Any], Loss]:
         self._marks.clear()
-        if not self.is_ended:
-            self._room = self.limit
         return super().accept_again()
 
-    def end(self, error: BaseException | None, *, at_once: bool = False) -> None:
-        self._room = _NONE
-        super().end(error, at_once=at_once)
-
-    def put(self, channel: Channel[Any], payload: object) -> None:
+    def put(self, channel: Channel[Any], payload: object) -> bool:
         waiting = self.waiting
-        if len(waiting) >= self._room and not self._make_room():
-            return
+        if len(waiting) >= self._room and not self._make_room(channel, payload):
+            return False
         waiting.append((channel, payload))
         if self.waiter is not None:
             self.wake()
+        return True
 
     def entrance(self, channel: Channel[Any]) -> Callable[[bytes], None]:
         waiting, put = self.waiting, self.put
@@ -224,14 +280,21 @@ class Queue(Inbox):
 
         return enter
 
-    def put_keyed(self, channel: Channel[Any], key: object, payload: object) -> None:  # noqa: ARG002
-        self.put(channel, payload)
+    def put_keyed(self, channel: Channel[Any], key: object, payload: object) -> bool:  # noqa: ARG002
+        return self.put(channel, payload)
 
     def notify(self, notice: object, channel: Channel[Any] | None = None) -> None:
-        if self.is_ended or (self._overflowing and self._is_idle(notice, channel)):
+        if self.is_ended or (self.is_overflowing and self._is_idle(notice, channel)):
             return
         self.waiting.append((channel, notice))
         self.wake()
+
+    def notify_gap(self, gap: Gap, channel: Channel[Any]) -> None:
+        if self.is_overflowing:
+            # Only the gap of a slow consumer is told: it holds this one.
+            self.note_missed(channel, gap.since)
+        else:
+            self.notify(gap)
 
     def _is_idle(self, notice: object, channel: Channel[Any] | None) -> bool:
         """Whether it tells nothing to a consumer who is about to learn that he missed too much: it is not kept for him."""
@@ -242,111 +305,54 @@ class Queue(Inbox):
         self._marks.add(mark)
         return is_known
 
-    def _take_kept(self) -> Entry:
-        entry = self._kept.popleft()
-        if not self._kept:
-            self.take = self.waiting.popleft
-        return entry
-
     def clear(self) -> None:
         self.waiting.clear()
         self._kept.clear()
+        self._spare(-self._exempt)
         self.take = self.waiting.popleft
 
-    def _make_room(self) -> bool:
-        """Drop the oldest message if that is the policy; otherwise refuse from now on what comes."""
-        if self.is_ended:
-            return False
-        if not self._drops_oldest:
-            self._overflowing = True
-            self._room = _NONE
-            self.note_loss()
-            return False
+    def _take_slowly(self) -> Entry:
+        """Take the first, where that is not all that there is to do."""
+        if self._kept:
+            entry = self._kept.popleft()
+        else:
+            entry = self.waiting.popleft()
+            if self._exempt and not counts(entry):
+                self._spare(-1)
+        if not self._kept and not self._exempt:
+            self.take = self.waiting.popleft
+        return entry
+
+    def _spare(self, count: int) -> None:
+        super()._spare(count)
+        if self._exempt:
+            self.take = self._take_slowly
+
+    def _make_room(self, channel: Channel[Any], payload: object) -> bool:
+        """Find room for a message, or drop the oldest if that is the policy; otherwise refuse from now on what comes."""
+        if self._drops_oldest and not self.is_ended and not channel.tells_history(payload):
+            self._drop_oldest()
+            return True
+        if self._find_room(channel, payload, self.waiting):
+            return True
+        self._overflow()
+        if not self.is_ended:
+            self._lose(channel)
+        return False
+
+    def _drop_oldest(self) -> None:
         while self.waiting:
             entry = self.waiting.popleft()
-            if _is_message(entry):
-                self.note_loss()
-                return True
-            self._kept.append(entry)
-            self.take = self._take_kept
-            if len(self._kept) > MOST_NOTICES:
-                self._kept.popleft()
-        return True
+            if counts(entry):
+                self._lose(cast("Channel[Any]", entry[0]))
+                return
+            if self._exempt:
+                self._spare(-1)
+            self._keep(entry)
 
-
-class Board(Inbox):
-    """The newest of each key. What is said about the stream keeps its place: nothing moves across it.
-
-    The limit is one of keys: a channel with one state alone never reaches it.
-    """
-
-    __slots__ = ("_overflowing", "_page", "_serial", "waiting")
-
-    def __init__(self, limit: int, now: Callable[[], float]) -> None:
-        super().__init__(limit, now)
-        self.waiting: OrderedDict[object, list[Any]] = OrderedDict()
-        self.take = self._take
-        self._page = 0
-        """Counts what was said: an entry from before may not be replaced in its place."""
-        self._serial = 0
-        self._overflowing = False
-
-    @property
-    def pending(self) -> int:
-        return len(self.waiting)
-
-    @property
-    def is_overflowing(self) -> bool:
-        return self._overflowing
-
-    def accept_again(self) -> int:
-        self._overflowing = False
-        return super().accept_again()
-
-    def put(self, channel: Channel[Any], payload: object) -> None:
-        self._put(channel, channel, payload)
-
-    def put_keyed(self, channel: Channel[Any], key: object, payload: object) -> None:
-        self._put((channel, key), channel, payload)
-
-    def _put(self, key: object, channel: Channel[Any], payload: object) -> None:
-        if self.is_ended:
-            return
-        known = self.waiting.get(key)
-        if known is not None:
-            self.replaced += 1
-            known[1] = payload
-            if known[2] != self._page:
-                known[2] = self._page
-                self.waiting.move_to_end(key)
-            return
-        if len(self.waiting) >= self.limit and key is not channel:
-            self._overflowing = True
-            self.note_loss()
-            return
-        self.waiting[key] = [channel, payload, self._page]
-        if self.waiter is not None:
-            self.wake()
-
-    def notify(self, notice: object, channel: Channel[Any] | None = None) -> None:
-        if self.is_ended:
-            return
-        self._page += 1
-        self._serial += 1
-        self.waiting[self._serial] = [channel, notice, self._page]
-        self.waiting.pop(self._serial - MOST_NOTICES, None)
-        self.wake()
-
-    def _take(self) -> Entry:
-        if not self.waiting:
-            raise IndexError
-        _, (channel, payload, _) = self.waiting.popitem(last=False)
-        return channel, payload
-
-    def clear(self) -> None:
-        self.waiting.clear()
-
-
-def _is_message(entry: Entry) -> bool:
-    """Whether it is something that came, and not something said about the stream."""
-    return entry[0] is not None and not isinstance(entry[1], Marker)
+    def _keep(self, entry: Entry) -> None:
+        kept = self._kept
+        kept.append(entry)
+        self.take = self._take_slowly
+        if len(kept) > (MOST_NOTICES if kept[0][0] is None else MOST_HISTORY):
+            kept.popleft()

@@ -10,7 +10,7 @@ from alor_async._streams.events import Disconnected, Gap, GapReason, Reconnected
 
 if TYPE_CHECKING:
     from alor_async._streams.channel import Channel
-    from alor_async._streams.subscription import Subscription
+    from alor_async._streams.delivery import Delivery
 
 __all__ = ["LookUp", "Opening", "Outage", "Seat"]
 
@@ -60,18 +60,14 @@ class Outage:
     """An interruption of one subscription, of all of its channels or of some.
 
     Attributes:
-        since: When what broke was last seen alive.
-        reason: What happened.
-        waiting: The channels that are not back yet.
+        waiting: The channels that are not back yet: when each was last seen alive, and what happened.
         is_announced: Whether the consumer knows that it is over for some.
     """
 
-    __slots__ = ("is_announced", "reason", "since", "waiting")
+    __slots__ = ("is_announced", "waiting")
 
-    def __init__(self, since: datetime, reason: GapReason) -> None:
-        self.since = since
-        self.reason: GapReason = reason
-        self.waiting: set[Channel[Any]] = set()
+    def __init__(self) -> None:
+        self.waiting: dict[Channel[Any], tuple[datetime, GapReason]] = {}
         self.is_announced = False
 
 
@@ -113,7 +109,7 @@ class Seat:
         "was_live",
     )
 
-    def __init__(self, channel: Channel[Any], subscription: Subscription[Any], opening: Opening) -> None:
+    def __init__(self, channel: Channel[Any], subscription: Delivery[Any], opening: Opening) -> None:
         self.channel = channel
         self.subscription = subscription
         self.opening: Opening | None = opening
@@ -165,13 +161,12 @@ class Seat:
         subscription = self.subscription
         outage = subscription.outage
         if outage is None or outage.is_announced:
-            # One that begins before all are back goes on with the same gap.
-            outage = subscription.outage = outage or Outage(since, reason)
+            # For those that were not back from the last one it goes on with the same gap.
+            outage = subscription.outage = outage or Outage()
             outage.is_announced = False
             subscription.tell(Disconnected(since=since, reason=reason))
-        outage.since = min(outage.since, since)
-        outage.waiting.add(self.channel)
-        self.owe(outage.since)
+        began, _ = outage.waiting.setdefault(self.channel, (since, reason))
+        self.owe(began)
         self.channel.renew()
 
     def settle(self, now: datetime, attempts: int) -> None:
@@ -181,10 +176,11 @@ class Seat:
         outage = subscription.outage
         if outage is None or self.channel not in outage.waiting:
             return
-        outage.waiting.discard(self.channel)
+        since, reason = outage.waiting.pop(self.channel)
         if not outage.waiting:
             subscription.outage = None
-            subscription.tell(Gap(since=outage.since, until=max(now, outage.since), reason=outage.reason))
+        gap = Gap(since=since, until=max(now, since), reason=reason, instrument_id=self.channel.instrument_id)
+        subscription.tell_gap(gap, self.channel, is_first=not outage.is_announced)
         if not outage.is_announced:
             outage.is_announced = True
             subscription.tell(Reconnected(at=now, attempts=attempts))

@@ -17,8 +17,10 @@ from alor_async._policy.arguments import (
     check_optional_count,
     check_time,
 )
+from alor_async._streams.board import Board
 from alor_async._streams.channel import Channel
-from alor_async._streams.inbox import Board, Inbox, OnSlow, Queue
+from alor_async._streams.delivery import Delivery
+from alor_async._streams.inbox import Inbox, OnSlow, Queue
 from alor_async._streams.subscription import Subscription
 from alor_async.errors import InvalidArgument
 from alor_async.models import OrderStatus
@@ -489,7 +491,7 @@ class StreamsResource:
             else Queue(limit, now, drops_oldest=policy is OnSlow.DROP_OLDEST)
         )
         chosen = check_format(format) or settings.format
-        return Subscription(self._hub, tuple(channels(waiting, chosen)), waiting)
+        return Subscription(Delivery(self._hub, tuple(channels(waiting, chosen)), waiting))
 
 
 def _frequency(value: int | None) -> int | None:

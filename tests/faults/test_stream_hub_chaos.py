@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from alor_async import AsyncAlor
+from alor_async._streams.subscription import delivery_of
 from alor_async.errors import SlowConsumer, StreamDecodeError, StreamLost, SubscriptionRejected
 from alor_async.sandbox import Sandbox
 from tests.faults.hub_support import client_of
@@ -124,7 +125,7 @@ class Hour:
         await until(lambda: self.ours() == self.theirs(), within=5)
 
     def ours(self) -> Counter[str]:
-        return Counter(channel.spec.opcode for stream in self.streams for channel in stream.channels)
+        return Counter(channel.spec.opcode for stream in self.streams for channel in delivery_of(stream).channels)
 
     def theirs(self) -> Counter[str]:
         return Counter(one.opcode for socket in self.sandbox.sockets for one in socket.subscriptions)

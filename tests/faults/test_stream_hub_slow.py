@@ -35,10 +35,10 @@ async def server() -> AsyncIterator[StreamServer]:
     loop.set_debug(True)
 
 
-async def pour(line: Line, stream: str, guid: str, key: str, count: int = FLOOD) -> None:
+async def pour(line: Line, stream: str, guid: str, key: str, count: int = FLOOD, **changes: object) -> None:
     """Send ten thousand a second, or as many as are read: past a full queue it waits a second for room, and no longer."""
     for number in range(1, count + 1):
-        line.send(stream, guid, **{key: number})
+        line.send(stream, guid, **{key: number}, **changes)
         if not number % SMALL:
             await asyncio.sleep(A_WHILE)
             with contextlib.suppress(TimeoutError):
@@ -88,7 +88,7 @@ class TestPolicies:
             alor.streams.market_trades("MOEX:SBER", on_slow="drop_oldest", inbox=SMALL) as trades,
         ):
             line = server.line
-            pouring = asyncio.create_task(pour(line, "streams.market_trades", line.guid_of("SBER"), "id"))
+            pouring = asyncio.create_task(pour(line, "streams.market_trades", line.guid_of("SBER"), "id", h=False))
             seen, lost, last = 0, 0, 0
             async for event in trades.events():
                 assert trades.pending <= SMALL + 2, "memory has a limit"
@@ -118,7 +118,7 @@ class TestPolicies:
             alor.streams.market_trades("MOEX:SBER", inbox=SMALL) as trades,
         ):
             line = server.line
-            pouring = asyncio.create_task(pour(line, "streams.market_trades", line.guid_of("SBER"), "id"))
+            pouring = asyncio.create_task(pour(line, "streams.market_trades", line.guid_of("SBER"), "id", h=False))
             told: list[SlowConsumer] = []
             seen, last = 0, 0
             while last < FLOOD:
@@ -158,15 +158,15 @@ class TestPolicies:
             server.line.send("streams.quotes", server.line.guid_of("SBER"), c=21)
             assert int((await anext(quotes)).last_price) == 21
 
-    async def test_f148_a_snapshot_that_is_too_much_is_not_asked_for_without_a_pause(self) -> None:
-        """Three positions in an inbox for one: he is told of it each time, and the broker is asked every few seconds."""
+    async def test_f148_a_snapshot_that_passes_for_news_and_is_too_much_is_not_asked_for_without_a_pause(self) -> None:
+        """Three positions without a mark in an inbox for one: he is told of it each time, and the broker is asked every few seconds."""
         clock = CoarseClock()
         async with StreamServer(clock=clock) as server:
 
             def tell(line: Line, one: Heard) -> None:
                 line.reply(one.guid)
                 for symbol in ("SBER", "GAZP", "LKOH") if one.is_subscription else ():
-                    line.send("streams.positions", one.guid, sym=symbol, tic=f"MOEX:{symbol}", h=True)
+                    line.send("streams.positions", one.guid, sym=symbol, tic=f"MOEX:{symbol}", h=False)
 
             server.answer = tell
             async with (
@@ -291,9 +291,9 @@ class TestNeighbours:
             async def speak() -> None:
                 for number in range(1, each + 1):
                     for guid in guids:
-                        line.send("streams.market_trades", guid, id=number)
+                        line.send("streams.market_trades", guid, id=number, h=False)
                     for extra in range(5):
-                        line.send("streams.market_trades", sleepy, id=number * 5 + extra)
+                        line.send("streams.market_trades", sleepy, id=number * 5 + extra, h=False)
                     await asyncio.sleep(0)
 
             async def follow(stream: Any) -> list[int]:

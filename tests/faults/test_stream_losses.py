@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from alor_async import InstrumentId
 from alor_async._streams.events import Disconnected, Gap, Reconnected, SnapshotEnd, Update
 from alor_async.errors import SlowConsumer
 from alor_async.models import OrderStatus, Side
@@ -29,7 +30,7 @@ async def server() -> AsyncIterator[StreamServer]:
 
 
 class TestCandles:
-    async def test_f153_what_was_missed_is_history_though_the_last_candle_changed_too(
+    async def test_f153_what_was_missed_is_recovered_and_the_last_candle_too_if_it_changed(
         self, server: StreamServer
     ) -> None:
         start = datetime(2026, 9, 14, tzinfo=UTC)
@@ -49,7 +50,9 @@ class TestCandles:
             await until(lambda: len(heard.of(SnapshotEnd)) == 2)
             back = heard.events[heard.kinds().index("Reconnected") + 1 :]
             assert isinstance(back[-1], SnapshotEnd)
-            assert all(isinstance(event, Update) and event.is_snapshot for event in back[:-1])
+            for event in back[:-1]:
+                assert isinstance(event, Update)
+                assert (event.is_recovered, event.is_snapshot) == (True, False)
             assert heard.items[-1].volume == 4
 
 
@@ -162,15 +165,23 @@ class TestGaps:
                 server.line.send("streams.market_trades", server.line.guid_of("SBER"), id=number, h=False)
             await until(lambda: tape.dropped)
             server.line.reply(server.line.guid_of("LKOH"))
-            await until(lambda: tape.gaps == 1)
+            await until(lambda: tape.is_live)
             events = tape.events()
             seen, _ = await until_error(events, SlowConsumer)
-            gap = await anext(events)
-            assert isinstance(gap, Gap)
-            assert not [event for event in seen if isinstance(event, Gap)]
-            cut = next(event for event in seen if isinstance(event, Disconnected))
+            told = [event for event in seen if not isinstance(event, Update | SnapshotEnd)]
+            cut, first, _ = told
+            assert isinstance(cut, Disconnected)
             assert cut.since <= before
-            assert gap.since <= cut.since
+            assert [type(event) for event in told] == [Disconnected, Gap, Reconnected]
+            assert isinstance(first, Gap)
+            assert (first.instrument_id, first.lost) == (InstrumentId.of("MOEX:SBER"), None)
+            gaps = {
+                gap.instrument_id: gap for gap in [await anext(events), await anext(events)] if isinstance(gap, Gap)
+            }
+            assert gaps[InstrumentId.of("MOEX:SBER")].lost == 10
+            late = gaps[InstrumentId.of("MOEX:LKOH")]
+            assert late.lost is None
+            assert late.since <= cut.since
 
 
 class TestCounting:

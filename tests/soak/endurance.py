@@ -82,7 +82,7 @@ def _is_whole(ear: Ear) -> bool:
     """Whether a subscription is live again, and all of its snapshots have come."""
     since = next((at for at, notice in enumerate(ear.notices) if isinstance(notice, Disconnected)), 0)
     ends = sum(isinstance(notice, SnapshotEnd) for notice in ear.notices[since:])
-    return ear.subscription.is_live and ends >= len(ear.subscription.channels)
+    return ear.subscription.is_live and ends >= max(len(ear.subscription.instruments), 1)
 
 
 def _attempts(view: View) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from alor_async._streams.subscription import delivery_of
 from alor_async.sandbox import Sandbox
 from alor_async.sandbox.core.clock import to_datetime, to_us
 from tests.soak.memory import machinery
@@ -163,7 +164,9 @@ class Verdict:
     def _judge_queue(self, name: str, ear: Ear) -> None:
         """O8: no queue grew past its limit, and nothing was dropped."""
         subscription = ear.subscription
-        self._expect(ear.most_pending <= subscription.inbox.limit, f"{name}: {ear.most_pending} messages waited")
+        self._expect(
+            ear.most_pending <= delivery_of(subscription).inbox.limit, f"{name}: {ear.most_pending} messages waited"
+        )
         self._expect(subscription.dropped == 0, f"{name}: {subscription.dropped} messages were dropped")
 
     def _judge_dawdler(self, dawdler: Dawdler) -> None:
@@ -175,7 +178,8 @@ class Verdict:
         self._expect(dawdler.items and not dawdler.task.done(), f"{name} never told anything, or not to the end")
         self._expect(subscription.conflated + subscription.dropped, f"{name}: nothing was skipped, so it was not slow")
         untold = subscription.dropped - dawdler.heard_of
-        self._expect(untold == subscription.inbox.lost, f"{name}: {untold} were lost, {subscription.inbox.lost} untold")
+        lost = delivery_of(subscription).inbox.lost
+        self._expect(untold == lost, f"{name}: {untold} were lost, {lost} untold")
 
     def _judge_market(self) -> None:
         """O11 for what cannot be looked up: all trades outside of gaps came, and every candle closed once, as it is."""

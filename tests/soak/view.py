@@ -49,7 +49,7 @@ class Ear:
     @property
     def is_one(self) -> bool:
         """Whether it is about one thing alone: several instruments may be on two sockets, of which one lives on."""
-        return len(self.subscription.channels) == 1
+        return len(self.subscription.instruments) <= 1
 
     @property
     def gaps(self) -> list[Gap]:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alor_async._streams.board import Board
 from alor_async._streams.events import Disconnected
-from alor_async._streams.inbox import MOST_NOTICES, Board
+from alor_async._streams.inbox import MOST_NOTICES
 
 MORNING = datetime(2026, 4, 15, 9, tzinfo=UTC)
 

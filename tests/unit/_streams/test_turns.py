@@ -12,7 +12,9 @@ import pytest
 from alor_async import Format, InstrumentId, Quote, Subscription, merge
 from alor_async._contract.subscriptions import STREAMS_QUOTES
 from alor_async._streams.channel import Channel
+from alor_async._streams.delivery import Delivery
 from alor_async._streams.inbox import Queue
+from alor_async._streams.subscription import delivery_of
 
 QUOTE = b'{"data":{"sym":"SBER","ex":"MOEX","c":306.79},"guid":"s1"}'
 COUNT = 500
@@ -25,11 +27,11 @@ def crammed() -> Subscription[Quote]:
     channel: Channel[Quote] = Channel(
         STREAMS_QUOTES, values, format=Format.SLIM, inbox=inbox, instrument_id=InstrumentId.of("MOEX:SBER")
     )
-    subscription = Subscription(cast("Any", None), [channel], inbox)
-    subscription._state = "open"
+    delivery = Delivery(cast("Any", None), [channel], inbox)
+    delivery.state = "open"
     for _ in range(COUNT):
         channel.put(QUOTE)
-    return subscription
+    return Subscription(delivery)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ async def test_whoever_is_quick_pauses_for_nobody() -> None:
     await asyncio.sleep(0)
     before = turns
     for _ in range(64):
-        quotes.turn.begin()
+        delivery_of(quotes).turn.begin()
         await anext(quotes)
     other.cancel()
     assert turns == before
@@ -79,7 +81,7 @@ async def test_whoever_is_quick_pauses_for_nobody() -> None:
 
 async def test_being_cancelled_in_a_pause_loses_nothing() -> None:
     quotes = crammed()
-    quotes.turn._began -= 1.0
+    delivery_of(quotes).turn._began -= 1.0
     pause = asyncio.ensure_future(cast("Any", anext(quotes)))
     await asyncio.sleep(0)
     pause.cancel()

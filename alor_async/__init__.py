@@ -3,10 +3,21 @@
 Not affiliated with the broker. No warranty, no investment advice.
 """
 
+from alor_async._orders.blotter import Blotter
 from alor_async._orders.desk import Recovered
 from alor_async._orders.ledger import EntryState, LedgerEntry, MemoryLedger, OrderLedger
 from alor_async._orders.sqlite_ledger import SqliteLedger
 from alor_async._orders.tags import client_tag, own_comment
+from alor_async._orders.views import (
+    BlotterEvent,
+    Divergence,
+    Filled,
+    OrderChanged,
+    OrderView,
+    Replaced,
+    StopOrderChanged,
+    StopOrderView,
+)
 from alor_async._streams.events import Disconnected, Event, Gap, Reconnected, SnapshotEnd, Stale, Update
 from alor_async._streams.inbox import OnSlow
 from alor_async._streams.merging import merge
@@ -35,6 +46,7 @@ from alor_async.errors import (
     OrderOutcomeUnknown,
     OrderRejected,
     OrdersUnresolved,
+    OrderWaitTimeout,
     QueueTimeout,
     RateLimited,
     RequestError,
@@ -108,6 +120,8 @@ __all__ = [
     "AsyncAlor",
     "AuthError",
     "BadRequest",
+    "Blotter",
+    "BlotterEvent",
     "BookLevel",
     "Bracket",
     "BracketIncomplete",
@@ -124,12 +138,14 @@ __all__ = [
     "CurrencyPair",
     "DecodeError",
     "Disconnected",
+    "Divergence",
     "EntryState",
     "Environment",
     "EstimateRequest",
     "Event",
     "Exchange",
     "ExecutionPolicy",
+    "Filled",
     "Forbidden",
     "Format",
     "FuturesQuote",
@@ -155,6 +171,7 @@ __all__ = [
     "Order",
     "OrderAck",
     "OrderBook",
+    "OrderChanged",
     "OrderError",
     "OrderEstimate",
     "OrderGroup",
@@ -166,6 +183,8 @@ __all__ = [
     "OrderRejected",
     "OrderStatus",
     "OrderType",
+    "OrderView",
+    "OrderWaitTimeout",
     "OrdersUnresolved",
     "Portfolio",
     "PortfolioRisk",
@@ -176,6 +195,7 @@ __all__ = [
     "Reconnected",
     "Recovered",
     "RefreshToken",
+    "Replaced",
     "RepoDetails",
     "RequestError",
     "RequestTimeout",
@@ -192,7 +212,9 @@ __all__ = [
     "StaticToken",
     "StatusError",
     "StopOrder",
+    "StopOrderChanged",
     "StopOrderType",
+    "StopOrderView",
     "StreamDecodeError",
     "StreamError",
     "StreamLost",

@@ -17,6 +17,7 @@ from alor_async._http.session import Session
 from alor_async._http.transport import Transport
 from alor_async._orders.desk import Desk, OrderDesk, Recovered
 from alor_async._orders.ledger import MemoryLedger, OrderLedger
+from alor_async._orders.own_orders import OwnOrders
 from alor_async._orders.rest_wire import RestWire
 from alor_async._orders.socket_wire import SocketWire
 from alor_async._policy.arguments import check_count, check_flag
@@ -26,6 +27,7 @@ from alor_async._tokens import AccessToken, Claims, TokenProvider
 from alor_async.auth.refresh import RefreshToken
 from alor_async.config import PRODUCTION, TEST, Environment, Limits, RetryPolicy, StreamSettings, Timeouts
 from alor_async.errors import ClosedError, ConfigError, DecodeError
+from alor_async.resources._watching import BlotterMaker
 from alor_async.resources.account import AccountResource
 from alor_async.resources.command_socket import CommandSocket
 from alor_async.resources.instruments import InstrumentsResource
@@ -133,13 +135,11 @@ class AsyncAlor:
             retries=retries,
             limits=limits,
         )
-        self._desk = OrderDesk(
-            MemoryLedger() if ledger is None else ledger, self._session, self._clock, tags=order_tags
-        )
+        self._own_orders = OwnOrders(MemoryLedger() if ledger is None else ledger)
+        self._desk = OrderDesk(self._own_orders, self._session, self._clock, tags=order_tags, retries=retries)
         wire = Desk(self._desk, RestWire(self._session))
         self.instruments = InstrumentsResource(self._session)
         self.market_data = MarketDataResource(self._session)
-        self.account = AccountResource(self._session)
         self.orders = OrdersResource(wire, self._session)
         self.stop_orders = StopOrdersResource(wire, self._session)
         self.order_groups = OrderGroupsResource(self._session, self.orders, self.stop_orders)
@@ -154,6 +154,9 @@ class AsyncAlor:
             clock=self._clock,
         )
         self.streams = StreamsResource(self._hub)
+        self.account = AccountResource(
+            self._session, BlotterMaker(self._session, self.streams, self._own_orders, self._clock)
+        )
 
     def _new_clock(self) -> Clock:
         """Where time comes from: a subclass may drive it, for instance together with a sandbox's."""
@@ -239,7 +242,7 @@ class AsyncAlor:
     @property
     def ledger(self) -> OrderLedger:
         """Where this client writes its commands down."""
-        return self._desk.ledger
+        return self._own_orders.ledger
 
     async def recover_orders(self, timeout: float = 5.0) -> Recovered:
         """Find out what became of the commands that an earlier run left open in the ledger, by reading alone.

@@ -23,6 +23,7 @@
     │   ├── OrderRejected                       a definite no; .code .reason .replayed
     │   │   └── OrderNotWorking                 replace or cancel of an order that is not working
     │   ├── OrderOutcomeUnknown                 it may have been placed; `await error.resolve()` reads the truth
+    │   ├── OrderWaitTimeout (TimeoutError)     the order had not ended for sure in time; .order_id .view
     │   ├── BracketIncomplete                   .step .placed: what stands of it
     │   └── OrdersUnresolved                    .keys of commands of an earlier run; nothing was sent
     └── StreamError                             .subscription
@@ -62,6 +63,7 @@ __all__ = [
     "OrderNotWorking",
     "OrderOutcomeUnknown",
     "OrderRejected",
+    "OrderWaitTimeout",
     "OrdersUnresolved",
     "QueueTimeout",
     "RateLimited",
@@ -387,7 +389,9 @@ class OrderRejected(OrderError):
 
 
 class OrderNotWorking(OrderRejected):
-    """Replace or cancel of an order that is filled, cancelled or unknown. Nothing was changed.
+    """Replace or cancel of an order that is not working: filled, cancelled or unknown. Nothing works because of this command.
+
+    Where a replacement was refused and its original is gone all the same, this says so.
 
     Attributes:
         order_status: The order's status when a read told it, else None.
@@ -399,18 +403,30 @@ class OrderNotWorking(OrderRejected):
 
 
 class OrderOutcomeUnknown(OrderError):
-    """The command may have been carried out. Do not repeat it with another request id: `resolve` reads what became of it."""
+    """The command may have been carried out. Do not repeat it with another request id: `resolve` reads what became of it.
 
+    Attributes:
+        order_status: The status of the order that was to be replaced or cancelled, when `resolve` read it, else None:
+            `canceled` after a replace says that the original is gone, whatever became of its replacement.
+        filled_lots: How many of its lots were filled, likewise.
+    """
+
+    order_status: str | None = None
+    filled_lots: int | None = None
     _resolver: Callable[[float], Awaitable[OrderAck]] | None = None
 
     async def resolve(self, timeout: float = 10.0) -> OrderAck:
         """Find out by reading orders, conditional orders and trades. It never sends a command, and never guesses.
 
         An order is recognised by the tag in its comment (`AsyncAlor(order_tags=True)`), or by its number where the command
-        named one (replace, cancel). That nothing is found proves nothing, and neither do equal terms. May be called again.
+        named one (replace, cancel). That nothing is found proves nothing, and neither do equal terms. May be called again,
+        also on the error that it raises. Without a tag and a number nothing is read, for nothing could be proved.
+
+        After cancelling all orders nothing can be proved either, and the command may still come: one read says in the
+        error which orders work, so that those that are meant can be cancelled one by one.
 
         Args:
-            timeout: How long to go on reading; seconds.
+            timeout: How long to go on reading; seconds, zero to look once. Failures that pass by themselves are waited out.
 
         Returns:
             The acknowledgement that was lost.
@@ -418,8 +434,9 @@ class OrderOutcomeUnknown(OrderError):
         Raises:
             OrderRejected: A definite no. `OrderNotWorking` tells the state of the order that was to be replaced or cancelled.
             OrderOutcomeUnknown: Nobody knows as yet.
+            InvalidArgument: The time is not zero or more.
             ClosedError: The client was closed, or this error comes from another process.
-            AuthError, RequestError: Reading failed.
+            AuthError, RequestError: Reading failed, and waiting would not help.
         """
         if self._resolver is None:
             raise ClosedError("nothing is known here of the client that sent the command: read its orders instead")
@@ -433,6 +450,28 @@ class OrderOutcomeUnknown(OrderError):
         # What reads belongs to a client, and does not travel.
         state = {name: value for name, value in self.__dict__.items() if name != "_resolver"}
         return _rebuild, (type(self), self.args, state)
+
+
+class OrderWaitTimeout(OrderError, TimeoutError):
+    """An order had not ended for sure within the time that was given: it works, or what is told of it does not fit together.
+
+    Attributes:
+        order_id: Its number.
+        view: What is known of it, an `OrderView` or `StopOrderView`; None where that is nothing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        order_id: str = "",
+        view: object | None = None,
+        request_id: UUID | str | None = None,
+        instrument_id: InstrumentId | None = None,
+    ) -> None:
+        super().__init__(message, request_id=request_id, instrument_id=instrument_id)
+        self.order_id = order_id
+        self.view = view
 
 
 class OrdersUnresolved(OrderError):

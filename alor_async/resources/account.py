@@ -8,6 +8,7 @@ from alor_async._contract import operations
 from alor_async._policy.arguments import check_flag, check_format, check_order_id
 from alor_async.resources._base import TimeoutLike
 from alor_async.resources._trades import TradesResource
+from alor_async.resources._watching import WatchResource
 from alor_async.values import InstrumentId, InstrumentLike, Portfolio, PortfolioLike, check_segment
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["AccountResource"]
 
 
-class AccountResource(TradesResource):
+class AccountResource(WatchResource, TradesResource):
     """Portfolios, positions, money, risk, orders and own trades, as the broker shows them."""
 
     __slots__ = ()

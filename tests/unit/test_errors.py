@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from alor_async import errors
+from alor_async import OrderView, errors
 from alor_async.errors import (
     AlorError,
     AuthError,
@@ -26,6 +26,7 @@ from alor_async.errors import (
     OrderOutcomeUnknown,
     OrderRejected,
     OrdersUnresolved,
+    OrderWaitTimeout,
     QueueTimeout,
     RateLimited,
     RequestError,
@@ -68,6 +69,7 @@ TREE = {
     "OrderRejected": ("OrderError", False),
     "OrderNotWorking": ("OrderRejected", False),
     "OrderOutcomeUnknown": ("OrderError", False),
+    "OrderWaitTimeout": ("OrderError TimeoutError", False),
     "BracketIncomplete": ("OrderError", False),
     "OrdersUnresolved": ("OrderError", False),
     "LedgerUnavailable": ("AlorError", False),
@@ -97,6 +99,7 @@ def with_everything() -> list[AlorError]:
         OrderRejected("no", code="C", reason="R", replayed=True, **ORDER),
         OrderNotWorking("gone", code="C", reason="R", **ORDER),
         OrderOutcomeUnknown("who knows", **ORDER),
+        OrderWaitTimeout("it works", order_id="7", view=OrderView(order_id="7"), **ORDER),
         BracketIncomplete("half", step="entry", placed={"stop_loss": OrderAck(order_id="1")}, **ORDER),
         OrdersUnresolved("two are left", keys=("id-7", "id-8")),
         LedgerUnavailable("the disk is full"),

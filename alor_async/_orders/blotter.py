@@ -1,0 +1,389 @@
+"""`Blotter`: the orders, trades, positions and money of a portfolio as one view that keeps itself up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from alor_async._orders.blotter_state import BlotterState
+from alor_async._orders.news_queue import NewsQueue
+from alor_async._orders.order_waiters import OrderWaiters
+from alor_async._orders.outages import Outages
+from alor_async._orders.views import OrderChanged, OrderView, StopOrderChanged, StopOrderView
+from alor_async._streams.events import Update
+from alor_async._streams.subscription import delivery_of
+from alor_async._telemetry import STREAM_LOGGER
+from alor_async.errors import AlorError, ClosedError, SlowConsumer, StreamDecodeError, StreamLost
+from alor_async.models import Order, Position, StopOrder, Summary, Trade
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+    from decimal import Decimal
+    from types import TracebackType
+
+    from alor_async._orders.ledger import LedgerEntry
+    from alor_async._orders.own_orders import OwnOrders
+    from alor_async._orders.sources import Sources
+    from alor_async._orders.views import BlotterEvent, Divergence
+    from alor_async._policy.clock import Clock, Timer
+    from alor_async._streams.subscription import Subscription
+    from alor_async.values import Portfolio
+
+__all__ = ["Blotter"]
+
+_NAME: Final = "account.watch"
+_MOST_EVENTS: Final = 10_000
+_PATIENCE: Final = 2.0
+"""How long sources may disagree before that is a divergence; seconds."""
+_OPENING_TIME: Final = 60.0
+"""How long it may take until everything that was there before is known; seconds."""
+_CLOSE_TIME: Final = 1.0
+_LOOK_AGAIN: Final = 5.0
+_MAKE_UP_EVERY: Final = 60.0
+
+
+class Blotter:
+    """One portfolio, followed: its orders, trades, positions and money, as the broker tells them.
+
+    An async context manager. `async with` returns when everything that was there before is known; from then on the view
+    follows the broker by itself, over lost connections too. Reading it never waits and gives snapshots, which do not change:
+    read again for what is so later. It is put together from five subscriptions, whose messages come in any order; where they
+    do not fit together for long that is told as a `Divergence`, and what each of them says stays shown.
+
+    After an error has ended it, the view stays as it was last.
+
+    Args:
+        sources: The subscriptions, none of them open.
+        portfolio: Whose.
+        own: Which orders came of this client's commands.
+        clock: Where time comes from.
+        events: How many events may wait for their reader.
+    """
+
+    def __init__(
+        self, sources: Sources, *, portfolio: Portfolio, own: OwnOrders, clock: Clock, events: int = _MOST_EVENTS
+    ) -> None:
+        self._sources = sources
+        self._own = own
+        self._clock = clock
+        self._view = BlotterState(portfolio.id, own, patience=_PATIENCE)
+        self._subscriptions: tuple[Subscription[Any], ...] = (
+            sources.orders,
+            sources.stop_orders,
+            sources.trades,
+            sources.positions,
+            sources.summaries,
+        )
+        self._outages = Outages(subscription.name for subscription in self._subscriptions)
+        self._news: NewsQueue[BlotterEvent] = NewsQueue(_NAME, events)
+        self._waiters = OrderWaiters(clock)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: Timer | None = None
+        self._expiry: asyncio.Task[None] | None = None
+        self._made_up: dict[str, float] = {}
+        """When something of a subscription was looked up because it could not be read."""
+        self._opened: asyncio.Future[None] | None = None
+        self._state = "new"
+        self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return f"<Blotter: {self._state}, {len(self.orders)} orders, {len(self.trades)} trades>"
+
+    # Lifetime.
+
+    async def __aenter__(self) -> Self:
+        """Subscribe, and wait until everything that was there before is known; about a second.
+
+        Raises:
+            SubscriptionRejected: The broker refused.
+            StreamLost: It could not be reached in time.
+            AuthError: No usable token.
+            ClosedError: The client is not open, or the blotter was used before, or left while it opened.
+        """
+        if self._state != "new":
+            raise ClosedError("a blotter is used once: make another one")
+        self._state = "opening"
+        self._opened = asyncio.get_running_loop().create_future()
+        self._own.listen(self._note_outcome)
+        timer = self._clock.call_later(_OPENING_TIME, self._give_up)
+        try:
+            for subscription in self._subscriptions:
+                await subscription.__aenter__()
+                self._start(self._follow(subscription), subscription.name)
+            await self._opened
+        except BaseException:
+            await self.close()
+            raise
+        finally:
+            timer.cancel()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Unsubscribe. Reading its events ends, and waiting for orders with `ClosedError`. At most a second. Idempotent."""
+        self._finish("closed", ClosedError("this blotter was closed"))
+        self._news.end(None, at_once=True)
+        for subscription in self._subscriptions:
+            await subscription.close()
+        tasks = self._tasks - {asyncio.current_task()}
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_TIME)
+
+    # What is known.
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it follows the broker at this moment, and knows everything that was there before, as far as is known."""
+        is_connected = all(subscription.is_live for subscription in self._subscriptions)
+        return self._state == "open" and self._outages.is_whole and is_connected
+
+    @property
+    def orders(self) -> Mapping[str, OrderView]:
+        """The exchange orders by their numbers: those of the trading day, and what was seen of the day before."""
+        return self._view.orders
+
+    @property
+    def stop_orders(self) -> Mapping[str, StopOrderView]:
+        """The conditional orders by their numbers, which are apart from those of exchange orders."""
+        return self._view.stop_orders
+
+    @property
+    def trades(self) -> tuple[Trade, ...]:
+        """The own trades, each once, in the order in which they became known; at most 100 000."""
+        return self._view.trades
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """What is held of each instrument, by keys such as `MOEX:SBER`. What was closed today is there with zero units."""
+        return self._view.positions
+
+    @property
+    def cash(self) -> Mapping[str, Decimal]:
+        """Money, by currency, as the broker shows it among the positions."""
+        return self._view.cash
+
+    @property
+    def summary(self) -> Summary | None:
+        """The figures of the whole portfolio, such as its buying power; None before they are known."""
+        return self._view.summary
+
+    @property
+    def divergences(self) -> tuple[Divergence, ...]:
+        """What does not fit together at present, and has not for a while; the oldest first."""
+        return self._view.doubts.standing
+
+    def order(self, order_id: str) -> OrderView | None:
+        """Give one exchange order; None while nothing is known of it."""
+        return self._view.records.order(order_id)
+
+    def stop_order(self, order_id: str) -> StopOrderView | None:
+        """Give one conditional order; None while nothing is known of it."""
+        return self._view.records.stop_order(order_id)
+
+    def events(self) -> AsyncIterator[BlotterEvent]:
+        """Iterate what changes, from when `async with` returned.
+
+        One reader at a time. One who is too slow holds nothing up: past the limit events are dropped, and `SlowConsumer`
+        tells so in their place. Reading again goes on; the view itself lacks nothing. Cancelling a wait loses nothing.
+
+        Raises:
+            ClosedError: The blotter was never entered. When the client is closed, iterating ends with it.
+        """
+        if self._state == "new":
+            raise ClosedError("this blotter is not open: use `async with`")
+        return self._news
+
+    async def wait(self, order_id: str, *, timeout: float) -> OrderView:
+        """Wait until an exchange order has ended, and the order and its trades say the same about what was executed.
+
+        The order need not be known yet: the number of an acknowledgement is enough. Cancelling is safe.
+
+        Args:
+            order_id: Its number.
+            timeout: How long to wait; seconds.
+
+        Returns:
+            The order as it ended. When it was replaced, `replaced_by` tells the number of the one that stands.
+
+        Raises:
+            OrderWaitTimeout: It has not, as far as is known; `.view` is what is known.
+            InvalidArgument: An argument is wrong.
+            ClosedError: The blotter is not open, or was closed meanwhile.
+            StreamError, AuthError: The blotter came to an end.
+        """
+        self._check_open()
+        return await self._waiters.wait(OrderView, self.order, order_id, timeout)
+
+    async def wait_stop_order(self, order_id: str, *, timeout: float) -> StopOrderView:
+        """Wait until a conditional order has ended, and if it fired, the order that it became; otherwise as `wait`.
+
+        Args:
+            order_id: Its number.
+            timeout: How long to wait; seconds.
+
+        Raises:
+            OrderWaitTimeout: It has not, as far as is known; `.view` is what is known.
+            InvalidArgument: An argument is wrong.
+            ClosedError: The blotter is not open, or was closed meanwhile.
+            StreamError, AuthError: The blotter came to an end.
+        """
+        self._check_open()
+        return await self._waiters.wait(StopOrderView, self.stop_order, order_id, timeout)
+
+    # What comes in.
+
+    async def _follow(self, subscription: Subscription[Any]) -> None:
+        events = subscription.events()
+        while True:
+            try:
+                event = await anext(events)
+            except StopAsyncIteration:
+                return
+            except SlowConsumer as error:
+                STREAM_LOGGER.warning("%s: %s", _NAME, error)  # what was dropped is looked up, and follows
+                continue
+            except StreamDecodeError as error:
+                STREAM_LOGGER.warning("%s: %s", _NAME, error)
+                self._make_up(subscription)
+                continue
+            except AlorError as error:
+                self._fail(error)
+                return
+            if isinstance(event, Update):
+                self._tell(self._put(event.item, is_recovered=event.is_recovered))
+            else:
+                was_whole = self._outages.is_whole
+                self._tell(self._outages.hear(subscription.name, event))
+                if self._outages.is_whole and not was_whole:
+                    self._become_whole()
+
+    def _put(self, item: object, *, is_recovered: bool) -> Iterable[BlotterEvent]:
+        now, view, day = self._clock.monotonic(), self._view, self._view.day
+        news: Iterable[BlotterEvent] = ()
+        match item:
+            case Order():
+                news = view.put_order(item, now)
+            case StopOrder():
+                news = view.put_stop_order(item, now)
+            case Trade():
+                news = view.put_trade(item, now, is_recovered=is_recovered)
+            case Position():
+                news = view.put_position(item, now)
+            case Summary():
+                view.summary = item
+            case _:
+                pass
+        if view.day != day:
+            self._look_for_expired()
+        return news
+
+    def _note_outcome(self, entry: LedgerEntry) -> None:
+        self._tell(self._view.put_outcome(entry, self._clock.monotonic()))
+
+    def _make_up(self, subscription: Subscription[Any]) -> None:
+        """Something could not be read: what it was is looked up, now and then at most."""
+        now = self._clock.monotonic()
+        if now - self._made_up.get(subscription.name, -_MAKE_UP_EVERY) >= _MAKE_UP_EVERY:
+            self._made_up[subscription.name] = now
+            delivery_of(subscription).make_up()
+
+    def _tell(self, news: Iterable[BlotterEvent]) -> None:
+        """Pass on what is new. What was there before the view was whole for the first time is no news."""
+        if self._state != "open":
+            return
+        for item in news:
+            self._news.put(item)
+            if isinstance(item, OrderChanged | StopOrderChanged):
+                self._waiters.tell(item.view)
+        self._review_later()
+
+    def _become_whole(self) -> None:
+        """Everything is known, for the first time or again."""
+        self._view.doubts.restart(self._clock.monotonic())
+        if self._state == "opening":
+            self._view.begin()
+            self._state = "open"
+            if self._opened is not None and not self._opened.done():
+                self._opened.set_result(None)
+        self._look_for_expired()
+        self._review_later()
+
+    # What time decides.
+
+    def _review_later(self) -> None:
+        if self._timer is None and self._outages.is_whole and self._state == "open" and not self._view.is_settled:
+            self._timer = self._clock.call_later(_PATIENCE / 4, self._review)
+
+    def _review(self) -> None:
+        self._timer = None
+        if self._outages.is_whole:
+            self._tell(self._view.review(self._clock.monotonic()))
+
+    def _look_for_expired(self) -> None:
+        """Find out whether orders of an earlier day still work: a broker that was not heard then says nothing of them later."""
+        if self._state == "open" and self._expiry is None and self._view.records.has_working:
+            self._expiry = self._start(self._read_listed(), "expiry")
+
+    async def _read_listed(self) -> None:
+        try:
+            while True:
+                try:
+                    today, listed = await self._sources.list_today()
+                except AlorError as error:
+                    STREAM_LOGGER.warning("%s: reading the orders of today failed: %s", _NAME, error)
+                    if not error.retryable:
+                        return
+                    await self._clock.sleep(_LOOK_AGAIN)
+                else:
+                    self._tell(self._view.put_listed(listed, today, self._clock.monotonic()))
+                    return
+        finally:
+            self._expiry = None
+
+    # How it ends.
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, name=f"alor-blotter-{name}", context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._note_end)
+        return task
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            STREAM_LOGGER.error("%s failed: %s", task.get_name(), type(error).__name__)
+            self._fail(StreamLost(f"{_NAME}: {type(error).__name__} in {task.get_name()}", last_error=error))
+
+    def _give_up(self) -> None:
+        self._fail(StreamLost(f"{_NAME}: the broker did not tell all that there is within {_OPENING_TIME:g} s"))
+
+    def _fail(self, error: AlorError) -> None:
+        """It cannot go on: whoever opens it, reads it or waits is told."""
+        self._finish("failed", error)
+        self._news.end(error)
+
+    def _finish(self, state: str, error: AlorError) -> None:
+        if self._state in ("failed", "closed"):
+            self._state = state if state == "closed" else self._state
+            return
+        self._state, self._error = state, error
+        self._own.forget(self._note_outcome)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._opened is not None and not self._opened.done():
+            self._opened.set_exception(error)
+            self._opened.exception()  # seen, also when whoever opens it goes away at the same moment
+        self._waiters.fail(error)
+        for task in self._tasks - {asyncio.current_task()}:
+            task.cancel()
+
+    def _check_open(self) -> None:
+        if self._state != "open":
+            raise self._error or ClosedError("this blotter is not open: use `async with`")

@@ -1,0 +1,336 @@
+"""The orders of a portfolio, each with its trades, its origin and its kin, whatever order they become known in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from alor_async._orders.tags import client_tag
+from alor_async._orders.views import OrderChanged, OrderView, Replaced, StopOrderChanged, StopOrderView
+from alor_async._policy.paging import MOSCOW
+from alor_async.models import Order, OrderStatus, StopOrder, TimeInForce
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+    from datetime import date, datetime
+
+    from alor_async._orders.ledger import LedgerEntry
+    from alor_async._orders.own_orders import OwnOrders
+    from alor_async.models import Trade
+
+    Change = OrderChanged | StopOrderChanged | Replaced
+
+__all__ = ["OrderRecords", "trading_day"]
+
+AnyOrder = TypeVar("AnyOrder", Order, StopOrder)
+AnyView = TypeVar("AnyView", OrderView, StopOrderView)
+
+_FINAL: Final = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
+_MOST_ORDERS: Final = 50_000
+
+
+class _Record(Generic[AnyOrder, AnyView]):
+    """What is known of one order.
+
+    Attributes:
+        since: When it became known, by the monotonic clock.
+        is_orphan: Whether it is sure to have come of no conditional order.
+        view: As it was shown last.
+    """
+
+    __slots__ = ("has_expired", "is_orphan", "order", "since", "trades", "view")
+
+    def __init__(self, since: float) -> None:
+        self.order: AnyOrder | None = None
+        self.trades: tuple[Trade, ...] = ()
+        self.since = since
+        self.is_orphan = False
+        self.has_expired = False
+        self.view: AnyView | None = None
+
+
+class OrderRecords:
+    """All orders of one portfolio. Each method gives the changes that it made.
+
+    Args:
+        portfolio: Whose.
+        own: Which of them came of this client's commands.
+    """
+
+    __slots__ = ("_orders", "_own", "_parents", "_portfolio", "_stops")
+
+    def __init__(self, portfolio: str, own: OwnOrders) -> None:
+        self._portfolio = portfolio
+        self._own = own
+        self._orders: dict[str, _Record[Order, OrderView]] = {}
+        self._stops: dict[str, _Record[StopOrder, StopOrderView]] = {}
+        self._parents: dict[str, str] = {}
+        """The conditional orders that became exchange orders, by the numbers of these."""
+
+    # What is shown.
+
+    def order(self, order_id: str) -> OrderView | None:
+        """Give one exchange order."""
+        record = self._orders.get(order_id)
+        return None if record is None else record.view
+
+    def stop_order(self, order_id: str) -> StopOrderView | None:
+        """Give one conditional order."""
+        record = self._stops.get(order_id)
+        return None if record is None else record.view
+
+    def orders(self) -> Iterator[tuple[str, OrderView]]:
+        """Give all exchange orders, in the order in which they became known."""
+        return ((key, record.view) for key, record in self._orders.items() if record.view is not None)
+
+    def stop_orders(self) -> Iterator[tuple[str, StopOrderView]]:
+        """Give all conditional orders, likewise."""
+        return ((key, record.view) for key, record in self._stops.items() if record.view is not None)
+
+    @property
+    def has_undecided(self) -> bool:
+        """Whether time will tell of one of them whose it is."""
+        return any(not record.is_orphan for record in self._undecided())
+
+    @property
+    def has_working(self) -> bool:
+        """Whether one of them is alive, as far as is known."""
+        return any(_is_working(record) for record in self._orders.values())
+
+    # What becomes known.
+
+    def put_order(self, order: Order, now: float) -> Iterable[Change]:
+        """Take the newest state of an exchange order."""
+        record = self._orders.get(order.order_id)
+        if record is None:
+            record = self._orders[order.order_id] = _Record(now)
+            _make_room(self._orders)
+        elif record.order is not None and _ended(record.order) and not _ended(order):
+            # Another order, of a later day, got the number of one that ended.
+            day = trading_day(order.created_at)
+            record.trades = tuple(trade for trade in record.trades if trading_day(trade.traded_at) == day)
+        record.order = order
+        record.has_expired = False
+        yield from self._refresh(order.order_id)
+
+    def put_stop_order(self, order: StopOrder, now: float) -> Iterable[Change]:
+        """Take the newest state of a conditional order."""
+        record = self._stops.get(order.order_id)
+        if record is None:
+            record = self._stops[order.order_id] = _Record(now)
+            _make_room(self._stops)
+        record.order = order
+        child_id = order.exchange_order_id
+        if child_id is not None:
+            self._parents[child_id] = order.order_id
+        yield from self._refresh_stop(order.order_id)
+        if child_id is not None:
+            yield from self._refresh(child_id)
+        yield from self._decide()
+
+    def put_trade(self, order_id: str, trade: Trade, now: float) -> Iterable[Change]:
+        """Take a trade of an exchange order, which need not be known yet."""
+        record = self._orders.get(order_id)
+        if record is None:
+            record = self._orders[order_id] = _Record(now)
+            _make_room(self._orders)
+        record.trades = (*record.trades, trade)
+        yield from self._refresh(order_id)
+
+    def put_outcome(self, entry: LedgerEntry) -> Iterable[Change]:
+        """Take note of a command of this client whose outcome became known."""
+        is_stop = entry.operation.startswith("stop_orders.")
+        refresh = self._refresh_stop if is_stop else self._refresh
+        if entry.order_id is not None:
+            yield from refresh(entry.order_id)
+            if entry.replaces not in (None, entry.order_id):
+                yield Replaced(old_id=entry.replaces, new_id=entry.order_id, is_stop=is_stop)
+                yield from refresh(entry.replaces)
+        yield from self._decide()
+
+    def put_listed(self, listed: Container[str], today: date) -> Iterable[Change]:
+        """Take note of which orders the broker lists today: what was left from a day before and is not there is over."""
+        for order_id, record in tuple(self._orders.items()):
+            if _is_working(record) and _lives_a_day(record.order, today) and order_id not in listed:
+                record.has_expired = True
+                yield from self._refresh(order_id)
+
+    def decide_origins(self, before: float) -> Iterable[Change]:
+        """Wait no longer for the conditional orders of those that have been known since before a moment."""
+        for record in self._undecided():
+            record.is_orphan = record.is_orphan or record.since <= before
+        yield from self._decide()
+
+    def forget(self, day: date) -> list[str]:
+        """Forget what ended before a day, and give the numbers of the exchange orders that were forgotten."""
+        past = [key for key, record in self._orders.items() if _is_past(record, day)]
+        for key in past:
+            del self._orders[key]
+            self._parents.pop(key, None)
+        for key in [key for key, record in self._stops.items() if _is_past(record, day)]:
+            del self._stops[key]
+        return past
+
+    # Within.
+
+    def _refresh(self, order_id: str) -> Iterable[Change]:
+        record = self._orders.get(order_id)
+        if record is not None:
+            view = self._view(order_id, record)
+            if view != record.view:
+                record.view = view
+                yield OrderChanged(view=view)
+        parent = self._parents.get(order_id)
+        if parent is not None:
+            yield from self._refresh_stop(parent)
+
+    def _refresh_stop(self, order_id: str) -> Iterable[Change]:
+        record = self._stops.get(order_id)
+        if record is None:
+            return
+        view = self._stop_view(order_id, record)
+        if view != record.view:
+            record.view = view
+            yield StopOrderChanged(view=view)
+
+    def _view(self, order_id: str, record: _Record[Order, OrderView]) -> OrderView:
+        order = record.order
+        traded = _traded_lots(order, record.trades)
+        has_ended = order is not None and (_ended(order) or record.has_expired)
+        return OrderView(
+            order_id=order_id,
+            order=order,
+            trades=record.trades,
+            traded_lots=traded,
+            filled_lots=traded if order is None else max(traded, order.filled_lots),
+            is_final=has_ended and order is not None and order.filled_lots == traded,
+            is_external=self._is_external(order_id, record),
+            has_expired=record.has_expired,
+            replaces=self._own.replaces(self._portfolio, order_id, is_stop=False),
+            replaced_by=self._own.replaced_by(self._portfolio, order_id, is_stop=False),
+            parent_stop=self._parents.get(order_id),
+        )
+
+    def _stop_view(self, order_id: str, record: _Record[StopOrder, StopOrderView]) -> StopOrderView:
+        order = record.order
+        child_id = None if order is None else order.exchange_order_id
+        child = None if child_id is None else self.order(child_id)
+        filled = 0 if order is None else order.filled_lots or 0
+        return StopOrderView(
+            order_id=order_id,
+            order=order,
+            child=child,
+            trades=() if child is None else child.trades,
+            filled_lots=filled if child is None else max(filled, child.filled_lots),
+            is_final=order is not None and _stop_ended(order, child),
+            is_external=self._is_external_stop(order_id, record),
+            replaces=self._own.replaces(self._portfolio, order_id, is_stop=True),
+            replaced_by=self._own.replaced_by(self._portfolio, order_id, is_stop=True),
+        )
+
+    def _is_external(self, order_id: str, record: _Record[Order, OrderView]) -> bool | None:
+        source = record.order or record.trades[0]
+        if self._own.is_own(self._portfolio, order_id, is_stop=False) or client_tag(source.comment) is not None:
+            return False
+        parent = self._stops.get(self._parents.get(order_id, ""))
+        if parent is not None:
+            return None if parent.view is None else parent.view.is_external
+        if self._own.may_become(self._portfolio, source.symbol, str(source.side), is_stop=False):
+            return None
+        return None if not record.is_orphan and self._may_have_fired(source) else True
+
+    def _is_external_stop(self, order_id: str, record: _Record[StopOrder, StopOrderView]) -> bool | None:
+        order = record.order
+        if self._own.is_own(self._portfolio, order_id, is_stop=True):
+            return False
+        if order is not None and client_tag(order.comment) is not None:
+            return False
+        if order is None or self._own.may_become(self._portfolio, order.symbol, str(order.side), is_stop=True):
+            return None
+        return True
+
+    def _may_have_fired(self, source: Order | Trade) -> bool:
+        """Whether a conditional order of ours may be the parent, though it has not said so."""
+        return any(
+            record.order is not None
+            and record.order.exchange_order_id is None
+            and record.order.status in (OrderStatus.WORKING, OrderStatus.FILLED)
+            and (record.order.symbol, record.order.side) == (source.symbol, source.side)
+            and record.view is not None
+            and record.view.is_external is not True
+            for record in self._stops.values()
+        )
+
+    def _undecided(self) -> list[_Record[Order, OrderView]]:
+        return [
+            record for record in self._orders.values() if record.view is not None and record.view.is_external is None
+        ]
+
+    def _decide(self) -> Iterable[Change]:
+        """Look again at those of whom it was not known whose they are."""
+        for order_id, stop in tuple(self._stops.items()):
+            if stop.view is not None and stop.view.is_external is None:
+                yield from self._refresh_stop(order_id)
+        for record in self._undecided():
+            if record.view is not None:
+                yield from self._refresh(record.view.order_id)
+
+
+def trading_day(time: datetime | None) -> date | None:
+    """Give the day of the exchange's calendar, which is Moscow's."""
+    return None if time is None else time.astimezone(MOSCOW).date()
+
+
+def _ended(order: Order | StopOrder) -> bool:
+    return order.status in _FINAL
+
+
+def _stop_ended(order: StopOrder, child: OrderView | None) -> bool:
+    """One that fired goes on as the order that it became; one that could not fire has none."""
+    if child is not None:
+        return _ended(order) and child.is_final
+    return order.exchange_order_id is None and order.status in (OrderStatus.CANCELLED, OrderStatus.REJECTED)
+
+
+def _is_working(record: _Record[Order, OrderView]) -> bool:
+    return record.order is not None and not _ended(record.order) and not record.has_expired
+
+
+def _lives_a_day(order: Order | None, today: date) -> bool:
+    """Whether an order was made on a day before, and not for longer than that day."""
+    made = None if order is None else trading_day(order.created_at)
+    is_lasting = order is not None and order.time_in_force == TimeInForce.GOOD_TILL_CANCELLED
+    return made is not None and made < today and not is_lasting
+
+
+def _is_past(record: _Record[Order, OrderView] | _Record[StopOrder, StopOrderView], day: date) -> bool:
+    """Whether it ended, and was touched last before a day."""
+    order = record.order
+    if order is None:
+        last = trading_day(record.trades[-1].traded_at) if record.trades else None
+    elif record.view is not None and record.view.is_final:
+        last = trading_day(order.updated_at or order.created_at)
+    else:
+        last = None
+    return last is not None and last < day
+
+
+def _traded_lots(order: Order | None, trades: tuple[Trade, ...]) -> int:
+    """Add up the trades; those that only say their units are converted by what the order says of itself."""
+    lots = units = 0
+    for trade in trades:
+        if trade.lots is None:
+            units += trade.units
+        else:
+            lots += trade.lots
+    if units and order is not None and order.units:
+        lots += units * order.lots // order.units
+    return lots
+
+
+def _make_room(records: dict[str, _Record[AnyOrder, AnyView]]) -> None:
+    """Forget a tenth when there are too many: the oldest that ended, or the oldest of all if none did."""
+    if len(records) <= _MOST_ORDERS:
+        return
+    ended = [key for key, record in records.items() if record.view is not None and record.view.is_final]
+    for key in (ended or list(records))[: _MOST_ORDERS // 10]:
+        del records[key]

@@ -250,14 +250,13 @@ class OrderDesk:
     def _entry(self, intent: Intent[object], wire: str, key: str, tag: str | None) -> LedgerEntry:
         body = intent.body
         instrument = intent.instrument_id or InstrumentId("unknown", "unknown")
-        digest = hashlib.sha256(intent.payload)
-        digest.update(f"{intent.operation.name} {intent.values}".encode())
         order_id = intent.values.get("order_id")
+        said = b"%b %b %b" % (intent.payload, intent.operation.name.encode(), str(order_id).encode())
         return LedgerEntry(
             key=key,
             operation=intent.operation.name,
             wire="cws" if wire == "cws" else "rest",
-            portfolio=next(iter(intent.portfolios), ""),
+            portfolio=intent.owner,
             exchange=instrument.exchange,
             symbol=instrument.symbol,
             board=instrument.board,
@@ -267,7 +266,7 @@ class OrderDesk:
             trigger_price=getattr(body, "trigger_price", None),
             replaces=order_id if isinstance(order_id, str) else None,
             tag=tag,
-            digest=digest.hexdigest(),
+            digest=hashlib.sha256(said).hexdigest(),
             created_at=datetime.fromtimestamp(self._clock.now(), UTC),
         )
 

@@ -45,6 +45,7 @@ class Intent(Generic[T_co]):
     """
 
     __slots__ = (
+        "_owner",
         "_payload",
         "body",
         "instrument_id",
@@ -76,6 +77,7 @@ class Intent(Generic[T_co]):
         self.order_type = order_type
         self.may_have_left = False
         self._payload: bytes | None = None
+        self._owner: str | None = None
 
     @property
     def payload(self) -> bytes:
@@ -94,6 +96,14 @@ class Intent(Generic[T_co]):
             comment = with_tag(getattr(self.body, "comment", None), tag)
             self.body = msgspec.structs.replace(self.body, comment=comment)
             self._payload = None
+
+    @property
+    def owner(self) -> str:
+        """The portfolio whose order it is about; empty where it names none."""
+        if self._owner is None:
+            user = getattr(self.body, "user", None)
+            self._owner = next(iter(self.portfolios), "") if user is None else str(user.portfolio)
+        return self._owner
 
     @property
     def portfolios(self) -> tuple[str, ...]:

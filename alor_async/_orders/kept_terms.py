@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -27,10 +28,11 @@ class _Terms(Struct, frozen=True, gc=False):
 class KeptTerms:
     """Remembers side and symbol of the orders that this client placed, the last 10 000 of them."""
 
-    __slots__ = ("_terms",)
+    __slots__ = ("_makers",)
 
     def __init__(self) -> None:
-        self._terms: dict[tuple[str, bool, str], _Terms] = {}
+        self._makers: OrderedDict[tuple[str, bool, str], Intent[object] | _Terms] = OrderedDict()
+        """What made each order: its terms are read when somebody asks, which is seldom."""
 
     def check(self, intent: Intent[object]) -> None:
         """Refuse to replace a derivatives order by one of another side or symbol.
@@ -39,8 +41,10 @@ class KeptTerms:
             InvalidArgument: It would; the order would keep its own, silently.
         """
         known = self._known(intent)
+        if known is None:
+            return
         wanted = _terms_of(intent)
-        if known is None or wanted is None or not (known.is_derivative or wanted.is_derivative):
+        if wanted is None or not (known.is_derivative or wanted.is_derivative):
             return
         for argument, kept, new in (("instrument", known.symbol, wanted.symbol), ("side", known.side, wanted.side)):
             if kept != new:
@@ -48,33 +52,28 @@ class KeptTerms:
 
     def note(self, intent: Intent[object], order_id: str) -> None:
         """Remember the order that an intent has made."""
-        known, terms = self._known(intent), _terms_of(intent)
-        if terms is None:
-            return
-        if known is not None and known.is_derivative:
-            terms = known
+        known = self._known(intent)
         key = _key(intent, order_id)
-        self._terms.pop(key, None)
-        self._terms[key] = terms
-        if len(self._terms) > _MOST_KEPT:
-            del self._terms[next(iter(self._terms))]
+        self._makers.pop(key, None)
+        self._makers[key] = known if known is not None and known.is_derivative else intent
+        if len(self._makers) > _MOST_KEPT:
+            self._makers.popitem(last=False)
 
     def _known(self, intent: Intent[object]) -> _Terms | None:
-        order_id = intent.values.get("order_id")
-        if intent.verb is not Verb.REPLACE or not isinstance(order_id, str):
+        if intent.verb is not Verb.REPLACE:
             return None
-        return self._terms.get(_key(intent, order_id))
+        maker = self._makers.get(_key(intent, str(intent.values.get("order_id"))))
+        return maker if maker is None or isinstance(maker, _Terms) else _terms_of(maker)
 
 
 def _key(intent: Intent[object], order_id: str) -> tuple[str, bool, str]:
     # Conditional orders count in a number space of their own.
-    return next(iter(intent.portfolios), ""), intent.operation.name.startswith("stop_orders."), order_id
+    return intent.owner, intent.operation.name.startswith("stop_orders."), order_id
 
 
 def _terms_of(intent: Intent[object]) -> _Terms | None:
     instrument, side = intent.instrument_id, getattr(intent.body, "side", None)
     if instrument is None or side is None:
         return None
-    portfolio = next(iter(intent.portfolios), "")
-    is_derivative = portfolio[:1].isdigit() or instrument.board in _DERIVATIVES
+    is_derivative = intent.owner[:1].isdigit() or instrument.board in _DERIVATIVES
     return _Terms(instrument.symbol, str(side), is_derivative)

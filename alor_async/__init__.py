@@ -108,6 +108,7 @@ from alor_async.models import (
 )
 from alor_async.resources._brackets import Bracket
 from alor_async.resources._estimates import EstimateRequest
+from alor_async.resources.command_socket import CommandSocket
 from alor_async.resources.order_groups import GroupedOrder
 from alor_async.values import NEVER, Format, InstrumentId, OrderAck, Portfolio, Timeframe, new_request_id
 
@@ -130,6 +131,7 @@ __all__ = [
     "Claims",
     "ClientType",
     "ClosedError",
+    "CommandSocket",
     "Condition",
     "ConfigError",
     "ConnectError",

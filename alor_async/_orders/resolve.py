@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from alor_async._contract import operations
 from alor_async._orders.evidence import Evidence, Question, explain, prove, tell_state
 from alor_async._orders.intent import OrderAck, Verb
+from alor_async._policy.arguments import check_since
 from alor_async._policy.clock import Clock
 from alor_async._policy.paging import MOSCOW, TradeWalk
 from alor_async.config import RetryPolicy
@@ -152,7 +153,7 @@ class Resolver:
                 format=Format.HEAVY,
                 exchange=question.exchange,
                 portfolio=question.portfolio,
-                date_from=walk.since,
+                date_from=check_since("since", walk.since),
                 limit=_TRADES_PER_REQUEST,
                 order_by_date=True,
                 descending=False,

@@ -416,6 +416,6 @@ async def test_f113_an_order_of_yesterday_is_proved_by_its_trade_in_the_history(
             await both.advance(hours=96)
             assert not sandbox.trades(STOCKS)
             found = await both.finish(outcome_of(outcome.unknown.resolve(timeout=5)))
-            assert found.ending == "ack"
+            assert found.ending == "ack", found
             check_oracles(sandbox, alor, "yesterday", found, request_id)
             assert sandbox.requests.count("account.list_trades_history") >= 1

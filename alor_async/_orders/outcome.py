@@ -43,6 +43,7 @@ _NOT_FOUND_IN_WORDS: Final = frozenset(code.lower() for code in _NOT_FOUND)
 # Statuses with which a server says that it did not even look at the request.
 _REFUSED: Final = frozenset({400, 404, 405, 406, 411, 413, 414, 415, 422, 431})
 _BRACKETED: Final = re.compile(r"(?<!\s)\s*+\(\d++\)\s*$")
+_TIMED_OUT_IN_WORDS: Final = re.compile(r"timed?[ -]?out", re.IGNORECASE)
 _REPEATED: Final = re.compile(r"already (?:been )?handled", re.IGNORECASE)
 _HANDLED_BEFORE: Final = "the broker handled this request id before and does not say how"
 _LONGEST_REASON: Final = 300
@@ -116,7 +117,7 @@ def _judge_body(intent: Intent[object], status: int, body: bytes, *, replayed: b
         return unknown(intent, _HANDLED_BEFORE) if replayed else _open_old_response(intent, refusal.old_response)
     code = _code_of(refusal)
     reason = _first_text(refusal.message, refusal.detail, _validation_text(refusal.errors), refusal.title)
-    if code in _TIMED_OUT:
+    if code in _TIMED_OUT or (code is None and reason is not None and _TIMED_OUT_IN_WORDS.search(reason)):
         return unknown(intent, "the broker stopped waiting for the exchange")
     if reason is not None and _REPEATED.search(reason):
         return unknown(intent, _HANDLED_BEFORE)

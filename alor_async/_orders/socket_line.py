@@ -199,7 +199,7 @@ class CommandLine:
         cause = self.last_error
         if isinstance(cause, AuthError):
             return copy.copy(cause)
-        about = "" if cause is None else f": {cause}"
+        about = "" if cause is None else f": {getattr(cause, 'problem', cause)}"
         error = ConnectError(f"no authorized command socket within {seconds:g} s{about}", stage="connect")
         error.__cause__ = cause
         return error

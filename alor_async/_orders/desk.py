@@ -91,8 +91,10 @@ class OrderDesk:
             if self._under_way:
                 self._is_quiet = asyncio.get_running_loop().create_future()
                 timer = self._clock.call_later(_LAST_WORDS, self._note_quiet)
-                await self._is_quiet
-                timer.cancel()
+                try:
+                    await self._is_quiet
+                finally:
+                    timer.cancel()
         finally:
             await self.ledger.close()
 
@@ -109,13 +111,13 @@ class OrderDesk:
         if intent.verb is Verb.CANCEL or intent.request_id is None:
             return await self._cancel(intent, wire, timeout, retries)
         self._check_open()
-        self._kept.check(intent)
         await self._leftovers.clear()
         key = str(intent.request_id)
         tag = tag_of(key) if self._tags else None
         if tag is not None:
             intent.mark(tag)
         entry = self._entry(intent, wire.name, key, tag)
+        self._kept.check(entry)
         is_repeat = self._check_key(entry, self._retries if retries is None else retries)
         self._under_way.add(key)
         try:
@@ -221,7 +223,7 @@ class OrderDesk:
             settle(EntryState.UNKNOWN if may_have_left else EntryState.NOT_SENT, reason="cancelled")
             raise
         settle(EntryState.ACCEPTED, order_id=ack.order_id)
-        self._kept.note(intent, ack.order_id)
+        self._kept.note(entry, ack.order_id)
         return ack
 
     async def _find_out(self, entry: LedgerEntry, timeout: float, *, request_id: UUID | str | None = None) -> OrderAck:
@@ -245,6 +247,7 @@ class OrderDesk:
             unknown.resolve_by(partial(self._find_out, entry, request_id=request_id))
             raise
         self._settle(entry, EntryState.ACCEPTED, order_id=ack.order_id)
+        self._kept.note(entry, ack.order_id)
         return ack
 
     def _entry(self, intent: Intent[object], wire: str, key: str, tag: str | None) -> LedgerEntry:

@@ -43,6 +43,7 @@ _PROBLEMS: Final = {
     "SQLITE_READONLY": "cannot be written: it is read-only",
     "SQLITE_PERM": "may not be used",
     "SQLITE_CANTOPEN": "cannot be opened",
+    "SQLITE_IOERR_LOCK": "cannot be locked: it is read-only, or its disk knows no locks",
     "SQLITE_IOERR": "cannot be read or written: the disk failed",
 }
 

@@ -33,21 +33,23 @@ class _Stop(NamedTuple):
     waiter: asyncio.Future[None] | None
 
 
-_Queue: TypeAlias = "queue.SimpleQueue[_Task | _Stop]"
+_Queue: TypeAlias = "queue.SimpleQueue[list[_Task] | _Stop]"
 
 
 class LedgerWriter:
-    """Starts at once, and opens the file.
+    """Starts at once, and opens the file. Nothing here waits.
 
     Args:
         path: The file.
         opened: Gets what stands in it, or `LedgerUnavailable`.
     """
 
-    __slots__ = ("_thread", "_waiting")
+    __slots__ = ("_gathered", "_loop", "_thread", "_waiting")
 
     def __init__(self, path: Path, opened: asyncio.Future[Entries]) -> None:
         self._waiting: _Queue = queue.SimpleQueue()
+        self._gathered: list[_Task] = []
+        self._loop = opened.get_loop()
         # A daemon: a disk that hangs must not keep a program from ending.
         self._thread = threading.Thread(
             target=_serve, args=(LedgerFile(path), self._waiting, opened), name="alor-ledger", daemon=True
@@ -55,20 +57,35 @@ class LedgerWriter:
         self._thread.start()
 
     def record(self, entry: LedgerEntry, dropped: tuple[str, ...], written: asyncio.Future[None]) -> None:
-        """Write a new entry, and drop old ones; `written` is done when it is on disk, or fails. Never waits."""
-        self._waiting.put(_Task(Change(entry, is_new=True, dropped=dropped), written))
+        """Write a new entry, and drop old ones. `written` is done when that is on disk, or fails."""
+        self._gather(_Task(Change(entry, is_new=True, dropped=dropped), written))
 
     def settle(self, entry: LedgerEntry) -> None:
-        """Write what became of an entry; it is tried again until it succeeds. Never waits."""
-        self._waiting.put(_Task(Change(entry, is_new=False), None))
+        """Write what became of an entry, after all that came before; it is tried again until it succeeds."""
+        self._gather(_Task(Change(entry, is_new=False), None))
 
-    def stop(self, waiter: asyncio.Future[None] | None = None) -> None:
-        """Write what waits, let go of the file and end; the waiter is done then. Never waits."""
-        self._waiting.put(_Stop(waiter))
+    def stop(self, stopped: asyncio.Future[None] | None = None) -> None:
+        """Write what waits, let go of the file and end. `stopped` is done then."""
+        self._hand_over()
+        self._waiting.put(_Stop(stopped))
 
     def join(self) -> None:
-        """Wait for the end of the thread, which is near once `stop` has told its waiter."""
+        """See the end of the thread, which is a matter of microseconds once `stopped` is done."""
         self._thread.join()
+
+    def _gather(self, task: _Task) -> None:
+        """Hand over together what comes in one turn of the loop: it shares a transaction, and waits for no other."""
+        self._gathered.append(task)
+        if len(self._gathered) == 1:
+            try:
+                self._loop.call_soon(self._hand_over)
+            except RuntimeError:  # The loop was closed before the client was.
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._waiting.put(self._gathered)
+            self._gathered = []
 
 
 def _serve(file: LedgerFile, waiting: _Queue, opened: asyncio.Future[Entries]) -> None:
@@ -93,14 +110,14 @@ def _serve(file: LedgerFile, waiting: _Queue, opened: asyncio.Future[Entries]) -
 
 
 def _take(waiting: _Queue) -> tuple[list[_Task], _Stop | None]:
-    """Wait for a task, and take all that are there with it."""
+    """Wait for something to do, and take all that is there with it."""
     batch: list[_Task] = []
-    task = waiting.get()
+    item = waiting.get()
     with contextlib.suppress(queue.Empty):
-        while isinstance(task, _Task):
-            batch.append(task)
-            task = waiting.get_nowait()
-        return batch, task
+        while not isinstance(item, _Stop):
+            batch += item
+            item = waiting.get_nowait()
+        return batch, item
     return batch, None
 
 

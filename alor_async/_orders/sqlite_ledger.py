@@ -116,7 +116,7 @@ class SqliteLedger:
         return self._entries.list_open()
 
     def list_accepted(self) -> tuple[LedgerEntry, ...]:
-        """List the commands that were accepted, as far as they are remembered."""
+        """List what was accepted, in earlier runs too, as far as it is remembered."""
         return self._entries.list_accepted()
 
     def acknowledge(self, key: str) -> None:

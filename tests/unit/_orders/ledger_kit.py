@@ -1,0 +1,50 @@
+"""Entries for tests of ledgers."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from alor_async import EntryState, LedgerEntry
+
+NOON: Final = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
+_WAL_HEADER: Final = 32
+_FRAME_HEADER: Final = 24
+
+
+def entry(key: str, **changes: Any) -> LedgerEntry:
+    """A limit order that is about to leave."""
+    values: dict[str, Any] = {
+        "operation": "orders.place_limit",
+        "wire": "rest",
+        "portfolio": "D39004",
+        "exchange": "MOEX",
+        "symbol": "SBER",
+        "side": "buy",
+        "lots": 1,
+        "digest": hashlib.sha256(key.encode()).hexdigest(),
+        "created_at": NOON,
+    }
+    return LedgerEntry(key=key, **values | changes)
+
+
+def states(ledger: Any, *keys: str) -> list[EntryState | None]:
+    """What a ledger knows of some keys."""
+    found = [ledger.find(key) for key in keys]
+    return [None if one is None else one.state for one in found]
+
+
+def commits_in(path: Path) -> int:
+    """Count the transactions in a database's write-ahead log: the frames that end one name the database's size."""
+    log = path.with_name(f"{path.name}-wal").read_bytes()
+    if len(log) < _WAL_HEADER:
+        return 0
+    page_size, salts = struct.unpack(">I", log[8:12])[0], log[16:24]
+    count = 0
+    for start in range(_WAL_HEADER, len(log) - _FRAME_HEADER + 1, _FRAME_HEADER + page_size):
+        _, size_after = struct.unpack(">II", log[start : start + 8])
+        count += size_after > 0 and log[start + 8 : start + 16] == salts
+    return count

@@ -435,11 +435,11 @@ class OrderOutcomeUnknown(OrderError):
             OrderRejected: A definite no. `OrderNotWorking` tells the state of the order that was to be replaced or cancelled.
             OrderOutcomeUnknown: Nobody knows as yet.
             InvalidArgument: The time is not zero or more.
-            ClosedError: The client was closed, or this error comes from another process.
+            ClosedError: The client was closed, this error comes from another process, or it is about a group: list those.
             AuthError, RequestError: Reading failed, and waiting would not help.
         """
         if self._resolver is None:
-            raise ClosedError("nothing is known here of the client that sent the command: read its orders instead")
+            raise ClosedError("this error has no client to read with: list the orders, or the groups, yourself")
         return await self._resolver(timeout)
 
     def resolve_by(self, resolver: Callable[[float], Awaitable[OrderAck]]) -> None:

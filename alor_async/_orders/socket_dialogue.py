@@ -232,11 +232,14 @@ class CommandDialogue:
         return True
 
     def _life(self) -> float:
-        """How long the token may be good for; seconds. The provider knows better, where it renews tokens itself."""
+        """How long the token may be good for, as far as it says; seconds. A wrong clock here does not matter."""
         try:
-            return AccessToken(self.token).expires - self._clock.now()
+            token = AccessToken(self.token)
         except AuthError:
             return _USUAL_LIFE
+        whole = float(token.expires - token.issued) if token.issued else _USUAL_LIFE
+        left = token.expires - self._clock.now()
+        return left if 0.0 < left < whole else whole
 
     async def _rest(self, seconds: float) -> None:
         timer = self._clock.call_later(seconds, self._alarm.set)

@@ -224,7 +224,7 @@ class StreamSettings(Struct, frozen=True, kw_only=True):
             `ping_every`.
         ack_timeout: How long a request on a socket may wait for its acknowledgement, and how long the first connection
             may take.
-        inbox: Messages that may wait for a slow consumer, per subscription.
+        inbox: Messages that may wait for a slow consumer, per subscription. What was there before it began does not count.
         max_sockets: Sockets at most; the broker accepts 10.
         max_message: The longest acceptable message; bytes.
         requests_per_second: The pace of requests on one socket, after a burst of as many.

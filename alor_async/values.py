@@ -208,6 +208,14 @@ def _portfolio_from_text(text: str) -> Portfolio:
     return Portfolio(text)
 
 
+def _no_timeframe(given: object) -> InvalidArgument:
+    return InvalidArgument(
+        "timeframe",
+        "expected a Timeframe such as Timeframe.HOUR, whole seconds above zero, a timedelta of them, "
+        f"or D, W, M, Y; got {given!r:.40}",
+    )
+
+
 class Timeframe(Struct, frozen=True, gc=False):
     """The length of a candle.
 
@@ -232,13 +240,13 @@ class Timeframe(Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         if not isinstance(self.wire, str) or _TIMEFRAME.fullmatch(self.wire) is None:
-            raise InvalidArgument("timeframe", f'expected seconds such as "60", or D, W, M, Y; got {self.wire!r:.40}')
+            raise _no_timeframe(self.wire)
 
     @classmethod
     def seconds(cls, count: int) -> Timeframe:
         """Make the timeframe of `count` seconds, greater than zero."""
         if isinstance(count, bool) or not isinstance(count, int) or count <= 0:
-            raise InvalidArgument("timeframe", f"expected a whole number of seconds above zero, got {count!r:.40}")
+            raise _no_timeframe(count)
         return cls(str(count))
 
     @classmethod
@@ -250,7 +258,7 @@ class Timeframe(Struct, frozen=True, gc=False):
             return cls(timeframe)
         if isinstance(timeframe, timedelta):
             if timeframe % timedelta(seconds=1):
-                raise InvalidArgument("timeframe", f"expected whole seconds, got {timeframe}")
+                raise _no_timeframe(timeframe)
             return cls.seconds(timeframe // timedelta(seconds=1))
         return cls.seconds(timeframe)
 

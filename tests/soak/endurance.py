@@ -88,7 +88,7 @@ def _is_whole(ear: Ear) -> bool:
 def _attempts(view: View) -> int:
     """How often it tried, which every subscription is told alike, after one gap."""
     for ear in view.ears.values():
-        assert (len(ear.gaps), len(ear.reconnects)) == (1, 1), ear.notices
+        assert (ear.subscription.gaps, len(ear.reconnects)) == (1, 1), ear.notices
     (told,) = {ear.reconnects[0].attempts for ear in view.ears.values()}
     return told
 

@@ -151,7 +151,9 @@ class Verdict:
         cuts = [to_datetime(entry.time_us) for entry in self._sandbox.journal.of("fault") if _is_cut(entry.details)]
         gaps = ear.gaps
         for cut in cuts:
-            self._expect(any(_covers(gap, cut) for gap in gaps), f"{name}: no gap tells of the cut at {cut}")
+            told = {gap.instrument_id for gap in gaps if _covers(gap, cut)}
+            asked = set(ear.subscription.instruments) or {None}
+            self._expect(told == asked, f"{name}: of the cut at {cut} the gaps of {asked - told} do not tell")
         for gap in gaps:
             self._expect(any(_covers(gap, cut) for cut in cuts), f"{name}: nothing was cut in {gap}")
         for earlier, later in itertools.pairwise(gaps):
@@ -184,7 +186,7 @@ class Verdict:
     def _judge_market(self) -> None:
         """O11 for what cannot be looked up: all trades outside of gaps came, and every candle closed once, as it is."""
         for name in self.view.instruments:
-            gaps = self.view.ears["streams.market_trades"].gaps
+            gaps = [gap for gap in self.view.ears["streams.market_trades"].gaps if str(gap.instrument_id) == name]
             began = self.view.began
             missed = [
                 trade.trade_id

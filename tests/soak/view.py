@@ -79,10 +79,11 @@ class Ear:
         if isinstance(notice, Disconnected):
             self._is_cut = self._owes_gap = True
         elif isinstance(notice, Reconnected):
-            self._expect(self._is_cut, notice)
+            self._expect(self._is_cut and not self._owes_gap, notice)
             self._is_cut = False
         elif isinstance(notice, Gap):
-            self._expect(self._owes_gap, notice)
+            # Of several instruments each has its own, the first of which comes before the new connection.
+            self._expect(self._owes_gap or not self.is_one, notice)
             self._owes_gap = False
         elif not isinstance(notice, SnapshotEnd):
             self._expect(False, notice)

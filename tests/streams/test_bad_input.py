@@ -141,3 +141,25 @@ async def test_what_is_right_is_taken(floor: Floor, format: Any) -> None:
     floor.alor.streams.order_book("MOEX:SBER", depth=50, frequency_ms=500, format=format)
     floor.alor.streams.summaries(Portfolio(STOCKS, "SPBX"), format=format)
     assert len(floor.exchange.messages) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hints"),
+    [
+        (
+            lambda streams: streams.candles("MOEX:SBER", timeframe="1h", start=BEGIN),
+            ("Timeframe.", "seconds", "timedelta"),
+        ),
+        (
+            lambda streams: streams.candles("MOEX:SBER", timeframe=1.5, start=BEGIN),
+            ("Timeframe.", "seconds", "timedelta"),
+        ),
+        (lambda streams: streams.quotes(["MOEX:SBER", "MOEX:GAZP"]), ("a list", "use *")),
+        (lambda streams: streams.quotes(("MOEX:SBER",)), ("a tuple", "use *")),
+        (lambda streams: streams.orders(STOCKS, on_slow="conflate"), ('"drop_oldest"', '"raise"')),
+    ],
+)
+async def test_the_error_says_what_would_be_right(floor: Floor, wrong: Any, hints: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        wrong(floor.alor.streams)
+    assert all(hint in str(caught.value) for hint in hints)

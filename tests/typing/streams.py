@@ -90,6 +90,7 @@ async def events(orders: Subscription[Order]) -> None:
             case Gap():
                 assert_type(event.since, datetime)
                 assert_type(event.lost, int | None)
+                assert_type(event.instrument_id, InstrumentId | None)
             case Reconnected():
                 assert_type(event.attempts, int)
             case SnapshotEnd():
@@ -102,6 +103,10 @@ async def events(orders: Subscription[Order]) -> None:
 
 async def counters(orders: Subscription[Order]) -> None:
     assert_type(orders.latest, Order | None)
+    assert_type(orders.latest_of("MOEX:SBER"), Order | None)
+    assert_type(orders.name, str)
+    assert_type(orders.instruments, tuple[InstrumentId, ...])
+    assert_type(orders.conflated, int)
     assert_type(orders.received, int)
     assert_type(orders.delivered, int)
     assert_type(orders.dropped, int)

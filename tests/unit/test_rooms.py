@@ -44,7 +44,12 @@ MAY_READ_THE_WALL_CLOCK = {
     "alor_async.resources._market_trades": "which day is today in Moscow, as iter_market_trades documents",
 }
 # They take their source of chance as an argument, whose default is the only thing they may name.
-TAKE_CHANCE_AS_AN_ARGUMENT = {"alor_async._http.session", "alor_async._streams.hub", "alor_async.auth.refresh"}
+TAKE_CHANCE_AS_AN_ARGUMENT = {
+    "alor_async._http.session",
+    "alor_async._orders.socket_wire",
+    "alor_async._streams.hub",
+    "alor_async.auth.refresh",
+}
 CHANCE = {"random", "secrets"}
 
 

@@ -10,7 +10,7 @@ from alor_async._orders.blotter_state import BlotterState
 from alor_async._orders.news_queue import NewsQueue
 from alor_async._orders.order_waiters import OrderWaiters
 from alor_async._orders.outages import Outages
-from alor_async._orders.views import OrderChanged, OrderView, StopOrderChanged, StopOrderView
+from alor_async._orders.views import Divergence, OrderChanged, OrderView, StopOrderChanged, StopOrderView
 from alor_async._streams.events import Update
 from alor_async._streams.subscription import delivery_of
 from alor_async._telemetry import STREAM_LOGGER
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from alor_async._orders.ledger import LedgerEntry
     from alor_async._orders.own_orders import OwnOrders
     from alor_async._orders.sources import Sources
-    from alor_async._orders.views import BlotterEvent, Divergence
+    from alor_async._orders.views import BlotterEvent
     from alor_async._policy.clock import Clock, Timer
     from alor_async._streams.subscription import Subscription
     from alor_async.values import Portfolio
@@ -286,7 +286,7 @@ class Blotter:
         self._tell(self._view.put_outcome(entry, self._clock.monotonic()))
 
     def _make_up(self, subscription: Subscription[Any]) -> None:
-        """Something could not be read: what it was is looked up, now and then at most."""
+        """Something may be missing: it is looked up, now and then at most."""
         now = self._clock.monotonic()
         if now - self._made_up.get(subscription.name, -_MAKE_UP_EVERY) >= _MAKE_UP_EVERY:
             self._made_up[subscription.name] = now
@@ -321,8 +321,14 @@ class Blotter:
 
     def _review(self) -> None:
         self._timer = None
-        if self._outages.is_whole:
-            self._tell(self._view.review(self._clock.monotonic()))
+        if not self._outages.is_whole:
+            return
+        news = self._view.review(self._clock.monotonic())
+        for what in {item.what for item in news if isinstance(item, Divergence)}:
+            # It may be that a message was lost: what is told of it by another way may fit.
+            self._make_up(self._sources.trades)
+            self._make_up(self._sources.orders if what == "fills" else self._sources.positions)
+        self._tell(news)
 
     def _look_for_expired(self) -> None:
         """Find out whether orders of an earlier day still work: a broker that was not heard then says nothing of them later."""

@@ -101,6 +101,10 @@ class BlotterState:
     def begin(self) -> None:
         """Take note that everything that was there before is known."""
         self._traded_before = dict(self._traded)
+        for subject, position in self.positions.items():
+            before = position.units - self._traded.get(subject, Decimal(0))
+            if before == position.open_units:
+                self.doubts.set_base(subject, before)
 
     def put_order(self, order: Order, now: float) -> list[News]:
         """Take the newest state of an exchange order."""

@@ -94,6 +94,7 @@ class Doubts:
     def set_base(self, subject: str, held: Decimal) -> None:
         """Say what was held before the trades that are known."""
         self._bases[subject] = held
+        self._candidates.pop(subject, None)
 
     def restart(self, now: float) -> None:
         """Begin to wait anew: until now, not everything was heard."""

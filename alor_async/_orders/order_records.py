@@ -122,9 +122,9 @@ class OrderRecords:
         child_id = order.exchange_order_id
         if child_id is not None:
             self._parents[child_id] = order.order_id
-        yield from self._refresh_stop(order.order_id)
         if child_id is not None:
             yield from self._refresh(child_id)
+        yield from self._refresh_stop(order.order_id)
         yield from self._decide()
 
     def put_trade(self, order_id: str, trade: Trade, now: float) -> Iterable[Change]:
@@ -231,9 +231,9 @@ class OrderRecords:
         source = record.order or record.trades[0]
         if self._own.is_own(self._portfolio, order_id, is_stop=False) or client_tag(source.comment) is not None:
             return False
-        parent = self._stops.get(self._parents.get(order_id, ""))
-        if parent is not None:
-            return None if parent.view is None else parent.view.is_external
+        parent_id = self._parents.get(order_id)
+        if parent_id is not None and parent_id in self._stops:
+            return self._is_external_stop(parent_id, self._stops[parent_id])
         if self._own.may_become(self._portfolio, source.symbol, str(source.side), is_stop=False):
             return None
         return None if not record.is_orphan and self._may_have_fired(source) else True

@@ -1,0 +1,140 @@
+"""A blotter through cuts, doubled and overtaking messages, and reads that lag: in the end it shows what is so."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from alor_async import Disconnected, Filled, Gap, OrderStatus, Reconnected, Side
+from alor_async.models import Condition
+from alor_async.sandbox import Sandbox
+from tests.faults.hub_support import PROMPT
+from tests.faults.test_stream_gaps import strike
+from tests.faults.trading_desk import Trader, Wall, fills_of, trading_day
+from tests.orders.blotter_kit import SBER, WITHIN, Reader, check_blotter, check_story, watching
+from tests.support.streamserver import DrivenAlor
+from tests.support.waiting import until
+from tests.support.world import STOCKS, low_and_high
+
+SEEDS = range(6)
+
+
+async def cut(sandbox: Sandbox, reader: Reader, trader: Trader | None, how: str, *, unseen: int = 2) -> None:
+    """Cut the streams, let trading go on meanwhile, and wait until they are back."""
+    before = len(reader.of(Reconnected))
+    with sandbox.faults.ws.refuse(503, times=None):
+        strike(sandbox, how)
+        await until(lambda: len(reader.of(Disconnected)) == before + 1, within=WITHIN)
+        assert not reader.blotter.is_live
+        if trader is not None:
+            await trader.more(unseen)
+    await until(lambda: len(reader.of(Reconnected)) == before + 1, within=WITHIN)
+
+
+class TestCuts:
+    @pytest.mark.parametrize("seed", SEEDS)
+    async def test_trading_through_cuts_ends_in_the_exchanges_state(self, seed: int) -> None:
+        chance = random.Random(seed)
+        async with trading_day(seed) as (sandbox, alor), watching(alor) as (blotter, reader):
+            trader = Trader(sandbox, alor, seed)
+            try:
+                for _ in range(3):
+                    await trader.more(chance.randint(1, 4))
+                    await cut(sandbox, reader, trader, chance.choice(["abort", "half_close", "1001", "1012"]))
+                await trader.more(2)
+            finally:
+                await trader.stop()
+            await check_blotter(sandbox, blotter)
+            check_story(reader)
+            assert len(reader.of(Filled)) == len(fills_of(sandbox))
+            assert any(fill.is_recovered for fill in reader.of(Filled))
+            assert not any(view.is_external for view in blotter.orders.values())
+            notices = [kind for kind in reader.kinds() if kind in ("Disconnected", "Gap", "Reconnected")]
+            assert notices == ["Disconnected", "Gap", "Reconnected"] * 3
+            assert all(gap.since <= gap.until for gap in reader.of(Gap))
+
+    @pytest.mark.parametrize("seed", SEEDS)
+    async def test_messages_that_overtake_each_other_or_come_twice(self, seed: int) -> None:
+        async with trading_day(seed) as (sandbox, alor), watching(alor) as (blotter, reader):
+            with sandbox.faults.ws.reorder(3), sandbox.faults.ws.dup(2, times=None, probability=0.3):
+                trader = Trader(sandbox, alor, seed)
+                try:
+                    await trader.more(8)
+                finally:
+                    await trader.stop()
+            await check_blotter(sandbox, blotter)
+            check_story(reader)
+            assert len(reader.of(Filled)) == len(fills_of(sandbox))
+
+    async def test_reads_that_lag_take_nothing_back(self) -> None:
+        async with trading_day(7) as (sandbox, alor), watching(alor) as (blotter, reader):
+            with sandbox.faults.exchange.read_lag(3600):
+                trader = Trader(sandbox, alor, 7)
+                try:
+                    await trader.more(3)
+                    await cut(sandbox, reader, trader, "abort")
+                    await trader.more(1)
+                finally:
+                    await trader.stop()
+                await check_blotter(sandbox, blotter)
+            check_story(reader)
+            assert not any(view.has_expired for view in blotter.orders.values())
+
+    async def test_a_conditional_order_that_fired_unseen(self) -> None:
+        async with trading_day() as (sandbox, alor), watching(alor) as (blotter, reader):
+            low, _ = low_and_high(sandbox)
+            stop = await alor.stop_orders.place_stop(
+                STOCKS, SBER, Side.SELL, lots=5, condition=Condition.LESS_OR_EQUAL, trigger_price=low
+            )
+            with sandbox.faults.ws.refuse(503, times=None):
+                strike(sandbox, "abort")
+                await until(lambda: reader.of(Disconnected))
+                await sandbox.clock.advance(seconds=1)
+                sandbox.market["SBER"].move_to(low)
+                await sandbox.clock.advance(seconds=1)
+            done = await blotter.wait_stop_order(stop.order_id, timeout=WITHIN)
+            assert done.child is not None
+            assert (done.filled_lots, done.child.parent_stop, done.child.is_external) == (5, stop.order_id, False)
+            await check_blotter(sandbox, blotter)
+            check_story(reader)
+
+
+class TestTheDayEnds:
+    async def test_f113_an_order_that_expires_is_not_cancelled_by_us(self) -> None:
+        """Heard as it happens: the exchange ends it, and the wait for it ends too."""
+        async with trading_day() as (sandbox, alor), watching(alor) as (blotter, _):
+            low, _ = low_and_high(sandbox)
+            ack = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=2, price=low)
+            await until(lambda: blotter.order(ack.order_id))
+            before = sandbox.requests.count("orders.*")
+            await sandbox.clock.advance(hours=24)
+            done = await blotter.wait(ack.order_id, timeout=WITHIN)
+            assert done.order is not None
+            assert (done.order.status, done.filled_lots, done.replaced_by) == (OrderStatus.CANCELLED, 0, None)
+            assert sandbox.requests.count("orders.*") == before
+            assert sandbox.orders(STOCKS) == ()
+
+    async def test_f113_an_order_that_expired_unheard_is_known_to_be_over(self) -> None:
+        wall = Wall()
+        async with (
+            Sandbox(seed=42, time="stepped") as sandbox,
+            DrivenAlor(wall, sandbox.refresh_token, environment=sandbox.environment, streams=PROMPT) as alor,
+            watching(alor) as (blotter, reader),
+        ):
+            low, _ = low_and_high(sandbox)
+            old = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=2, price=low)
+            await until(lambda: blotter.order(old.order_id))
+            with sandbox.faults.ws.refuse(503, times=None):
+                strike(sandbox, "1012")
+                await until(lambda: reader.of(Disconnected))
+                await sandbox.clock.advance(hours=24)
+                wall.ahead += 86_400
+                new = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=low)
+            done = await blotter.wait(old.order_id, timeout=WITHIN)
+            assert done.order is not None
+            assert (done.has_expired, done.order.status, done.filled_lots) == (True, OrderStatus.WORKING, 0)
+            await until(lambda: blotter.order(new.order_id))
+            young = blotter.orders[new.order_id]
+            assert (young.is_final, young.has_expired) == (False, False)
+            assert [order.order_id for order in sandbox.orders(STOCKS)] == [new.order_id], "nothing was repeated"

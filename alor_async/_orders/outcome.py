@@ -258,7 +258,7 @@ def unknown(intent: Intent[object], problem: str) -> OrderOutcomeUnknown:
     what_to_read = "groups" if intent.verb is Verb.GROUP else "orders"
     advice = f"read the {what_to_read} before anything else"
     if intent.request_id is not None:
-        advice += ", and repeat only under the same request id"
+        advice += ", and do not repeat it under another request id"
     return OrderOutcomeUnknown(
         f"{intent.operation.name}: {problem}; the command may have been carried out: {advice}{_request_of(intent)}",
         request_id=intent.request_id,

@@ -9,7 +9,7 @@ TOOL   := $(VENV)/conformance
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit soak conformance interop check format generate bench docs clean
+.PHONY: help venv demo test unit soak sweep conformance interop check format generate bench docs clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ unit: $(DEV)  ## The unit tests only.
 
 soak: $(DEV)  ## Ten hours of a bot in a bad network, an outage of eight, 20 000 subscriptions: in minutes.
 	@$(RUN) -m tests.soak.run
+
+sweep: $(DEV)  ## Cut, cancel and kill at every byte, await and step: in minutes.
+	@$(RUN) -m tests.sweeps.run
 
 conformance: $(DEV) $(TOOL)/.ready  ## Judge from outside: AsyncAPI's own schema our document, schemathesis the running sandbox.
 	@$(RUN) -m tests.conformance.asyncapi

@@ -1,0 +1,27 @@
+"""The sweeps at their full size: `make sweep`. Prints how the commands ended; ends with an error when a promise is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tests.sweeps import cancelled_calls, lost_bytes
+
+SWEEPS: Final[dict[str, Callable[[], Awaitable[str]]]] = {
+    "lost at every byte": lost_bytes.sweep,
+    "cancelled at every await": cancelled_calls.sweep,
+}
+
+
+async def main() -> None:
+    """Run all sweeps, one after the other."""
+    for name, sweep in SWEEPS.items():
+        began = time.monotonic()
+        summary = await sweep()
+        print(f"{name} ({time.monotonic() - began:.0f} s): {summary}", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

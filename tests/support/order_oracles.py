@@ -6,9 +6,9 @@ its order, and a no has none. The ledger must tell the same story.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from alor_async import AsyncAlor, OrderAck, own_comment
@@ -78,27 +78,46 @@ async def outcome_of(command: Awaitable[OrderAck]) -> Outcome:
         return Outcome("nothing", error=error)
 
 
-def orders_made(sandbox: Sandbox, label: str) -> list[str]:
-    """The numbers of all exchange orders ever accepted under a label, whatever became of them."""
-    accepted = (entry.details for entry in sandbox.journal.of("order_accepted"))
-    return [str(one["order_id"]) for one in accepted if own_comment(one["order"]["comment"]) == label]  # type: ignore[index,call-overload,arg-type]
+def orders_made(sandbox: Sandbox, label: str, *, since: int = 0) -> list[str]:
+    """The numbers of all exchange orders ever accepted under a label, whatever became of them.
+
+    Args:
+        sandbox: The exchange.
+        label: The comment, without the tag.
+        since: How many entries of the journal are older than the command.
+    """
+    return [number for number, comment in _accepted(sandbox, "order_accepted", "order", since) if comment == label]
 
 
-def stops_made(sandbox: Sandbox, label: str) -> list[str]:
+def stops_made(sandbox: Sandbox, label: str, *, since: int = 0) -> list[str]:
     """The same of conditional orders."""
-    stops = (entry.details["stop"] for entry in sandbox.journal.of("stop_accepted"))
-    return [str(stop["order_id"]) for stop in stops if own_comment(stop["comment"]) == label]  # type: ignore[index,call-overload,arg-type]
+    return [number for number, comment in _accepted(sandbox, "stop_accepted", "stop", since) if comment == label]
+
+
+def _accepted(sandbox: Sandbox, kind: str, detail: str, since: int) -> Iterator[tuple[str, str | None]]:
+    for _, what, details in sandbox.journal.records(since):
+        if what == kind:
+            shown: Any = details[detail]
+            order = shown() if callable(shown) else shown
+            yield order.order_id, own_comment(order.comment)
 
 
 def check_oracles(
-    sandbox: Sandbox, alor: AsyncAlor, label: str, outcome: Outcome, request_id: UUID | str, *, stop: bool = False
+    sandbox: Sandbox,
+    alor: AsyncAlor,
+    label: str,
+    outcome: Outcome,
+    request_id: UUID | str,
+    *,
+    stop: bool = False,
+    since: int = 0,
 ) -> list[str]:
     """Assert O1, O2, O3, and that the ledger agrees.
 
     Returns:
         The numbers of the orders that the command made: none or one.
     """
-    made = stops_made(sandbox, label) if stop else orders_made(sandbox, label)
+    made = (stops_made if stop else orders_made)(sandbox, label, since=since)
     assert len(made) <= 1, f"O1: {label} became {made}"
     if outcome.ack is not None:
         assert made == [outcome.ack.order_id], f"O3: {label} is {made}, told was {outcome.ack}"

@@ -347,7 +347,7 @@ def test_an_unknown_outcome_says_what_to_do():
     text = str(unknown(intent(), "the connection broke"))
     assert text == (
         "orders.place_market: the connection broke; the command may have been carried out: read the orders before "
-        f"anything else, and repeat only under the same request id [request {REQUEST_ID}]"
+        f"anything else, and do not repeat it under another request id [request {REQUEST_ID}]"
     )
     assert "request id" not in str(unknown(intent(Verb.CANCEL), "the connection broke"))
     assert "read the groups" in str(unknown(intent(Verb.GROUP), "the connection broke"))

@@ -54,17 +54,22 @@ class OrderRecords:
     Args:
         portfolio: Whose.
         own: Which of them came of this client's commands.
+        limit: How many are kept, of either kind.
     """
 
-    __slots__ = ("_orders", "_own", "_parents", "_portfolio", "_stops")
+    __slots__ = ("_limit", "_orders", "_own", "_parents", "_portfolio", "_stops", "_undecided", "_undecided_stops")
 
-    def __init__(self, portfolio: str, own: OwnOrders) -> None:
+    def __init__(self, portfolio: str, own: OwnOrders, *, limit: int = _MOST_ORDERS) -> None:
         self._portfolio = portfolio
         self._own = own
+        self._limit = limit
         self._orders: dict[str, _Record[Order, OrderView]] = {}
         self._stops: dict[str, _Record[StopOrder, StopOrderView]] = {}
         self._parents: dict[str, str] = {}
         """The conditional orders that became exchange orders, by the numbers of these."""
+        self._undecided: dict[str, None] = {}
+        """The exchange orders of which nobody knows as yet whose they are."""
+        self._undecided_stops: dict[str, None] = {}
 
     # What is shown.
 
@@ -89,7 +94,7 @@ class OrderRecords:
     @property
     def has_undecided(self) -> bool:
         """Whether time will tell of one of them whose it is."""
-        return any(not record.is_orphan for record in self._undecided())
+        return any(key in self._orders and not self._orders[key].is_orphan for key in self._undecided)
 
     @property
     def has_working(self) -> bool:
@@ -103,7 +108,7 @@ class OrderRecords:
         record = self._orders.get(order.order_id)
         if record is None:
             record = self._orders[order.order_id] = _Record(now)
-            _make_room(self._orders)
+            _make_room(self._orders, self._limit)
         elif record.order is not None and _ended(record.order) and not _ended(order):
             # Another order, of a later day, got the number of one that ended.
             day = trading_day(order.created_at)
@@ -117,7 +122,7 @@ class OrderRecords:
         record = self._stops.get(order.order_id)
         if record is None:
             record = self._stops[order.order_id] = _Record(now)
-            _make_room(self._stops)
+            _make_room(self._stops, self._limit)
         record.order = order
         child_id = order.exchange_order_id
         if child_id is not None:
@@ -132,7 +137,7 @@ class OrderRecords:
         record = self._orders.get(order_id)
         if record is None:
             record = self._orders[order_id] = _Record(now)
-            _make_room(self._orders)
+            _make_room(self._orders, self._limit)
         record.trades = (*record.trades, trade)
         yield from self._refresh(order_id)
 
@@ -156,8 +161,10 @@ class OrderRecords:
 
     def decide_origins(self, before: float) -> Iterable[Change]:
         """Wait no longer for the conditional orders of those that have been known since before a moment."""
-        for record in self._undecided():
-            record.is_orphan = record.is_orphan or record.since <= before
+        for key in self._undecided:
+            record = self._orders.get(key)
+            if record is not None and record.since <= before:
+                record.is_orphan = True
         yield from self._decide()
 
     def forget(self, day: date) -> list[str]:
@@ -165,17 +172,20 @@ class OrderRecords:
         past = [key for key, record in self._orders.items() if _is_past(record, day)]
         for key in past:
             del self._orders[key]
-            self._parents.pop(key, None)
         for key in [key for key, record in self._stops.items() if _is_past(record, day)]:
             del self._stops[key]
+        self._parents = {child: stop for child, stop in self._parents.items() if stop in self._stops}
         return past
 
     # Within.
 
     def _refresh(self, order_id: str) -> Iterable[Change]:
         record = self._orders.get(order_id)
-        if record is not None:
+        if record is None:
+            self._undecided.pop(order_id, None)
+        else:
             view = self._view(order_id, record)
+            _mark(self._undecided, order_id, view)
             if view != record.view:
                 record.view = view
                 yield OrderChanged(view=view)
@@ -186,8 +196,10 @@ class OrderRecords:
     def _refresh_stop(self, order_id: str) -> Iterable[Change]:
         record = self._stops.get(order_id)
         if record is None:
+            self._undecided_stops.pop(order_id, None)
             return
         view = self._stop_view(order_id, record)
+        _mark(self._undecided_stops, order_id, view)
         if view != record.view:
             record.view = view
             yield StopOrderChanged(view=view)
@@ -234,6 +246,8 @@ class OrderRecords:
         parent_id = self._parents.get(order_id)
         if parent_id is not None and parent_id in self._stops:
             return self._is_external_stop(parent_id, self._stops[parent_id])
+        if record.view is not None and record.view.is_external:
+            return True
         if self._own.may_become(self._portfolio, source.symbol, str(source.side), is_stop=False):
             return None
         return None if not record.is_orphan and self._may_have_fired(source) else True
@@ -244,6 +258,8 @@ class OrderRecords:
             return False
         if order is not None and client_tag(order.comment) is not None:
             return False
+        if record.view is not None and record.view.is_external:
+            return True
         if order is None or self._own.may_become(self._portfolio, order.symbol, str(order.side), is_stop=True):
             return None
         return True
@@ -260,19 +276,19 @@ class OrderRecords:
             for record in self._stops.values()
         )
 
-    def _undecided(self) -> list[_Record[Order, OrderView]]:
-        return [
-            record for record in self._orders.values() if record.view is not None and record.view.is_external is None
-        ]
-
     def _decide(self) -> Iterable[Change]:
         """Look again at those of whom it was not known whose they are."""
-        for order_id, stop in tuple(self._stops.items()):
-            if stop.view is not None and stop.view.is_external is None:
-                yield from self._refresh_stop(order_id)
-        for record in self._undecided():
-            if record.view is not None:
-                yield from self._refresh(record.view.order_id)
+        for order_id in tuple(self._undecided_stops):
+            yield from self._refresh_stop(order_id)
+        for order_id in tuple(self._undecided):
+            yield from self._refresh(order_id)
+
+
+def _mark(undecided: dict[str, None], order_id: str, view: OrderView | StopOrderView) -> None:
+    if view.is_external is None:
+        undecided[order_id] = None
+    else:
+        undecided.pop(order_id, None)
 
 
 def trading_day(time: datetime | None) -> date | None:
@@ -327,10 +343,10 @@ def _traded_lots(order: Order | None, trades: tuple[Trade, ...]) -> int:
     return lots
 
 
-def _make_room(records: dict[str, _Record[AnyOrder, AnyView]]) -> None:
+def _make_room(records: dict[str, _Record[AnyOrder, AnyView]], limit: int) -> None:
     """Forget a tenth when there are too many: the oldest that ended, or the oldest of all if none did."""
-    if len(records) <= _MOST_ORDERS:
+    if len(records) <= limit:
         return
     ended = [key for key, record in records.items() if record.view is not None and record.view.is_final]
-    for key in (ended or list(records))[: _MOST_ORDERS // 10]:
+    for key in (ended or list(records))[: max(limit // 10, 1)]:
         del records[key]

@@ -60,9 +60,10 @@ class OwnOrders:
 
     def settle(self, key: str, state: EntryState, *, order_id: str | None = None, reason: str | None = None) -> None:
         """Pass on what became of an entry, and tell whoever listens."""
+        before = self.ledger.find(key)
         self.ledger.settle(key, state, order_id=order_id, reason=reason)
         entry = self.ledger.find(key)
-        if entry is not None and entry.state.is_settled:
+        if entry is not None and entry.state.is_settled and entry != before:
             self._note(entry)
             for listener in tuple(self._listeners):
                 listener(entry)

@@ -7,6 +7,7 @@ public client reads it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -54,6 +55,9 @@ class Desk:
         self.sandbox = sandbox
         self.alor = alor
         self.world = world
+        self.request_id = ""
+        """The one that was sent last. Each call has its own: a key serves for one command, and is remembered."""
+        self._numbers = itertools.count()
         self._body = b""
 
     @contextmanager
@@ -85,7 +89,14 @@ class Desk:
     async def reread(self, call: Call, body: bytes, format: Format | None = None) -> Any:
         """Make a call inside `answering`."""
         self._body = body
-        return await call.make(self.alor, self.world, format, retries=ONCE)
+        return await self.make(call, format)
+
+    async def make(self, call: Call, format: Format | None = None) -> Any:
+        """Make a call, under a request id of its own where it has one."""
+        options: dict[str, Any] = {"retries": ONCE}
+        if "request_id" in call.arguments:
+            self.request_id = options["request_id"] = f"content-{next(self._numbers)}"
+        return await call.make(self.alor, self.world, format, **options)
 
     async def failure(
         self,
@@ -110,7 +121,7 @@ class Desk:
         error: OrderOutcomeUnknown = await self.failure(OrderOutcomeUnknown, call, body, content_type=content_type)
         assert self.acts_since(mark) == 1, "the exchange did not act exactly once"
         assert len(self.sandbox.requests) == sent + 1, "the command was not sent exactly once"
-        assert error.request_id == call.arguments.get("request_id")
+        assert error.request_id == (self.request_id if "request_id" in call.arguments else None)
         return error
 
     async def fresh(self) -> None:

@@ -24,7 +24,7 @@ from alor_async.errors import (
 from tests.contract.call_kit import Call
 from tests.contract.call_orders import COMMANDS
 from tests.faults import content_support
-from tests.faults.content_support import ALL_READS, ONCE, PAGE, Desk, assert_fit_for_a_log, named, swiftly
+from tests.faults.content_support import ALL_READS, PAGE, Desk, assert_fit_for_a_log, named, swiftly
 
 desk, exchange = content_support.desk, content_support.exchange
 
@@ -81,7 +81,7 @@ async def failed(desk: Desk, call: Call, status: int, body: bytes, content_type:
         desk.sandbox.faults.http.status(status, body=body, headers=headers, operation=operation, times=None),
         pytest.raises(AlorError) as caught,
     ):
-        await call.make(desk.alor, desk.world, retries=ONCE)
+        await desk.make(call)
     assert time.perf_counter() - started < 1, "the loop was held"
     assert_fit_for_a_log(caught.value, desk.sandbox)
     return caught.value

@@ -6,9 +6,9 @@ half belongs to the consumer, who decodes them, tells news from what is known, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -16,13 +16,13 @@ from alor_async._contract import subscriptions as specs
 from alor_async._http.decode import WireError
 from alor_async._http.message import Record, StreamSpec, merge_data
 from alor_async._streams.anomalies import find_anomalies
+from alor_async._streams.asking import Asking
 from alor_async._streams.candles import CandleTracker
 from alor_async._streams.events import Event, SnapshotEnd, Stale, Update
 from alor_async._streams.filters import Filter, Verdict
 from alor_async._streams.inbox import Inbox, Marker
-from alor_async._streams.payloads import Broken, Pause, Recovered, Renewal, is_marked
+from alor_async._streams.payloads import Broken, Pause, Recovered, Renewal, is_marked, unreadable
 from alor_async._streams.traits import Traits, traits_of
-from alor_async._telemetry import redact
 from alor_async.errors import StreamDecodeError
 from alor_async.models import Candle, OrderBook
 from alor_async.values import Format, InstrumentId, Portfolio
@@ -30,10 +30,6 @@ from alor_async.values import Format, InstrumentId, Portfolio
 __all__ = ["Channel"]
 
 T = TypeVar("T")
-
-_MOST_SHOWN: Final = 2048
-_PROBE: Final = "-"
-"""What stands for guid and token while a request is only checked."""
 
 
 class Channel(Generic[T]):
@@ -48,6 +44,7 @@ class Channel(Generic[T]):
         portfolio: The portfolio, likewise.
 
     Attributes:
+        asking: What is asked for.
         put: Takes a message from the reader.
         received: How many messages came.
 
@@ -66,9 +63,8 @@ class Channel(Generic[T]):
         "_renewed_at",
         "_snapshot_over",
         "_tracker",
-        "_values",
+        "asking",
         "decode",
-        "format",
         "in_snapshot",
         "instrument_id",
         "is_steady",
@@ -94,9 +90,8 @@ class Channel(Generic[T]):
         instrument_id: InstrumentId | None = None,
         portfolio: Portfolio | None = None,
     ) -> None:
-        spec.message(values, guid=_PROBE, token=_PROBE, format=format)
+        self.asking = Asking(spec, values, format)
         self.spec = spec
-        self.format = format
         self.instrument_id = instrument_id
         self.portfolio = portfolio
         self.traits: Traits = traits_of(spec)
@@ -105,7 +100,6 @@ class Channel(Generic[T]):
         """Messages that could not be read."""
         self.in_snapshot = True
         """Whether what comes may still be what was there before, as far as the reader can tell."""
-        self._values = dict(values)
         self._inbox = inbox
         self._renewals = 0
         self._renewed_at = 0
@@ -138,14 +132,10 @@ class Channel(Generic[T]):
 
     def request(self, guid: str, token: str) -> bytes:
         """Write the request to subscribe, or to go on where the stream broke off."""
-        values = self._values
-        if self._renewals:
-            values = dict(values)
-            if self.traits.is_own:
-                values.pop("skip_snapshot", None)  # what was missed stands in the snapshot
-            if self._tracker is not None and self._tracker.resume_from is not None:
-                values |= {"from_timestamp": self._tracker.resume_from, "skip_snapshot": False}
-        return self.spec.message(values, guid=guid, token=token, format=self.format)
+        if not self._renewals:
+            return self.asking.request(guid, token)
+        resume_from = None if self._tracker is None else self._tracker.resume_from
+        return self.asking.request_again(guid, token, is_own=self.traits.is_own, resume_from=resume_from)
 
     def renew(self, stale: Stale | None = None) -> None:
         """Begin anew: the next message opens a snapshot."""
@@ -176,16 +166,15 @@ class Channel(Generic[T]):
             else:
                 self._inbox.notify(Recovered(item), self)
 
-    def put_broken(self, frame: bytes) -> None:
+    def put_broken(self, frame: bytes, error: WireError | None = None) -> None:
         """Add a message that can only be this channel's, and cannot be read."""
-        self._put_broken(frame, WireError("not a message"))
+        self._inbox.put_keyed(self, object(), Broken(self.explain(frame, error or WireError("not a message"))))
 
     def remember(self, items: Iterable[object]) -> None:
         """Take as known what the consumer does not want of what is there already."""
-        statuses = self._wanted_statuses
         if self._filter is not None:
             for item in items:
-                if getattr(item, "status", None) not in statuses:
+                if not self.asking.wants(item):
                     self._filter.admit(cast("T", item))
 
     @property
@@ -196,24 +185,14 @@ class Channel(Generic[T]):
     @property
     def is_owed_candles(self) -> bool:
         """Whether the last candle, at least, is about to come again: a pause before that is not the end of the snapshot."""
-        is_resumed = self._tracker is not None and self._tracker.resume_from is not None
-        return is_resumed and self._renewals > 0 and self.received == self._renewed_at
+        has_one = self._tracker is not None and self._tracker.resume_from is not None
+        return has_one and self._renewals > 0 and self.received == self._renewed_at
 
     def tells_history(self, payload: object) -> bool:
         """Whether something that waits was there before, or was looked up: it was asked for, and comes all at once."""
         if isinstance(payload, bytes):
             return self.spec.has_snapshot_flag and is_marked(payload)
         return isinstance(payload, Recovered) or getattr(payload, "is_snapshot", None) is True
-
-    @property
-    def is_selective(self) -> bool:
-        """Whether the consumer wants no snapshot, or a part of one."""
-        return self._values.get("skip_snapshot") is True or "statuses" in self._values
-
-    @property
-    def _wanted_statuses(self) -> Sequence[object]:
-        """What the snapshot is to hold, where it is to hold a part."""
-        return () if self._values.get("skip_snapshot") is True else cast("list[str]", self._values["statuses"])
 
     def _put_partial(self, frame: bytes) -> None:
         self.received += 1
@@ -222,7 +201,7 @@ class Channel(Generic[T]):
             if self._is_partial and not self._completes(whole):
                 return
         except WireError as error:
-            self._put_broken(frame, error)
+            self.put_broken(frame, error)
             return
         self.newest = whole
         self._inbox.put(self, whole)
@@ -243,7 +222,7 @@ class Channel(Generic[T]):
         try:
             item = self.decode(frame)
         except WireError as error:
-            self._put_broken(frame, error)
+            self.put_broken(frame, error)
             return
         self.newest = item
         # What was there before does not replace what is new: which of them comes first is not promised.
@@ -254,7 +233,7 @@ class Channel(Generic[T]):
         try:
             candle = cast("Candle", self.decode(frame))
         except WireError as error:
-            self._put_broken(frame, error)
+            self.put_broken(frame, error)
             return
         tracker = cast("CandleTracker", self._tracker)
         is_change = (
@@ -269,9 +248,6 @@ class Channel(Generic[T]):
             told = msgspec.structs.replace(update, is_snapshot=True) if self.in_snapshot else update
             if not self._inbox.put_keyed(self, key, told):
                 tracker.take_back(update)
-
-    def _put_broken(self, frame: bytes, error: WireError) -> None:
-        self._inbox.put_keyed(self, object(), Broken(self.explain(frame, error)))
 
     def _key(self, item: object) -> tuple[object, ...]:
         return tuple(getattr(item, name) for name in self.spec.key)
@@ -356,13 +332,10 @@ class Channel(Generic[T]):
         if isinstance(marker, Renewal):
             self._is_renewed = True
             self._probe = marker.stale
-            if marker.stale is None:
-                self._snapshot_over = False
+            is_anew = marker.stale is None
+            self._snapshot_over = self._snapshot_over and not is_anew
             if self._filter is not None:
-                if marker.stale is None:
-                    self._filter.renew()
-                else:
-                    self._filter.recheck()
+                (self._filter.renew if is_anew else self._filter.recheck)()
             return ()
         self._probe = None
         return () if self._snapshot_over else (self._end_snapshot(is_assumed=True),)
@@ -371,7 +344,7 @@ class Channel(Generic[T]):
     def _is_history(self) -> bool:
         """Whether what carries no mark was there before. Where no snapshot was asked for, nothing was."""
         is_resumed = self._tracker is not None and self._is_renewed
-        return not self._snapshot_over and (is_resumed or self._values.get("skip_snapshot") is not True)
+        return not self._snapshot_over and (is_resumed or not self.asking.skips_snapshot)
 
     def _end_snapshot(self, *, is_assumed: bool = False) -> SnapshotEnd:
         self._snapshot_over = True
@@ -418,19 +391,10 @@ class Channel(Generic[T]):
     def _is_known(self, item: T) -> bool:
         """Whether a state is the one that was delivered last, time of day and marks aside."""
         last = self.decode(self.last) if isinstance(self.last, bytes) else self.last
-        if last is None or self.spec.key or self._filter is not None:
-            return False
-        if isinstance(item, OrderBook) and isinstance(last, OrderBook):
-            return (item.bids, item.asks) == (last.bids, last.asks)
-        return item == last
+        is_one_state = not self.spec.key and self._filter is None
+        return is_one_state and last is not None and self.traits.is_same(item, last)
 
     def explain(self, frame: bytes, error: WireError) -> StreamDecodeError:
+        """Count a message that cannot be read, and say why."""
         self.unread += 1
-        secrets = () if self.portfolio is None else (self.portfolio.id,)
-        shown = redact(frame[:_MOST_SHOWN].decode("utf-8", "replace"), secrets)
-        return StreamDecodeError(
-            f"{self.spec.name}: a message could not be read: {error.reason} at {error.path}; iterating again goes on",
-            subscription=self.spec.name,
-            path=error.path,
-            frame=shown[:_MOST_SHOWN],
-        )
+        return unreadable(self.spec.name, frame, error, () if self.portfolio is None else (self.portfolio.id,))

@@ -294,7 +294,7 @@ class Hub:
     async def _note_what_is_known(self, subscription: Delivery[Any]) -> None:
         """Learn what is there already and not wanted: after a gap it must not be taken for news."""
         for channel in subscription.channels:
-            if channel.traits.is_ledger and channel.is_selective and channel.portfolio is not None:
+            if channel.traits.is_ledger and channel.asking.is_selective and channel.portfolio is not None:
                 channel.remember(await self._recovery.read(channel.spec, channel.portfolio, self.now()))
 
     def _pick(self) -> Line:

@@ -330,10 +330,12 @@ class Queue(Inbox):
 
     def _make_room(self, channel: Channel[Any], payload: object) -> bool:
         """Find room for a message, or drop the oldest if that is the policy; otherwise refuse from now on what comes."""
-        if self._drops_oldest and not self.is_ended and not channel.tells_history(payload):
-            self._drop_oldest()
+        drops_oldest = self._drops_oldest and not self.is_ended
+        may_find = not drops_oldest or channel.tells_history(payload)
+        if may_find and self._find_room(channel, payload, self.waiting):
             return True
-        if self._find_room(channel, payload, self.waiting):
+        if drops_oldest:
+            self._drop_oldest()
             return True
         self._overflow()
         if not self.is_ended:

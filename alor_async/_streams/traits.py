@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ class Traits(Struct, frozen=True, kw_only=True):
         make_filter: Makes what tells news from what is known; None where everything is news.
         is_own: Whether it is about a portfolio, so that REST can tell what was missed.
         is_ledger: Whether each item is an event of its own, of which none may be missed or come twice.
+        is_same: Whether a state tells what another one told, time of day and marks aside.
         exchange_time: Gives the exchange's time of an item in unix seconds, None where it carries none.
     """
 
@@ -29,7 +31,12 @@ class Traits(Struct, frozen=True, kw_only=True):
     make_filter: Callable[[], Filter[Any]] | None = None
     is_own: bool = False
     is_ledger: bool = False
+    is_same: Callable[[Any, Any], bool] = operator.eq
     exchange_time: Callable[[Any], float | None] = lambda _: None
+
+
+def _same_levels(one: Any, other: Any) -> bool:
+    return bool((one.bids, one.asks) == (other.bids, other.asks))
 
 
 def _milliseconds(item: Any) -> float | None:
@@ -60,7 +67,7 @@ _TRAITS: Final[Mapping[StreamSpec[Any, Any], Traits]] = {
     specs.STREAMS_SUMMARIES: Traits(priority=4),
     specs.STREAMS_RISKS: Traits(priority=4),
     specs.STREAMS_FUTURES_RISKS: Traits(priority=4),
-    specs.STREAMS_ORDER_BOOK: Traits(priority=5, exchange_time=_milliseconds),
+    specs.STREAMS_ORDER_BOOK: Traits(priority=5, is_same=_same_levels, exchange_time=_milliseconds),
     specs.STREAMS_QUOTES: Traits(priority=5, exchange_time=_book_seconds),
     specs.STREAMS_MARKET_TRADES: Traits(priority=5, make_filter=MarketTrades, exchange_time=_milliseconds),
     specs.STREAMS_CANDLES: Traits(priority=6),

@@ -79,6 +79,16 @@ class TestCandles:
             news(frames[2]),
         ]
 
+    def test_f148_a_revision_that_could_not_be_delivered_comes_again_as_one(self) -> None:
+        tracker = CandleTracker(SBER)
+        told(tracker, candle(60), candle(120), candle(180))
+        corrected = candle(60, 249)
+        (update,) = tracker.admit(corrected)
+        tracker.take_back(update)
+        assert tracker.resume_from == 60
+        again = [corrected, candle(120), candle(180)]
+        assert told(tracker, *again) == [news(corrected, closed=True, revision=True)]
+
     def test_there_is_nothing_to_resume_before_the_first(self) -> None:
         assert CandleTracker().resume_from is None
 
@@ -108,6 +118,30 @@ def test_f153_each_closes_exactly_once_whatever_comes(frames: list[Candle]) -> N
     # What was told last of each candle is what came last of it.
     last_told = {update.item.timestamp: update.item for update in updates}
     assert last_told == {frame.timestamp: frame for frame in frames}
+
+
+@given(count=some.integers(1, 12), room=some.integers(1, 12), changes=some.integers(1, 3))
+def test_f148_what_there_was_no_room_for_is_told_when_it_comes_again(count: int, room: int, changes: int) -> None:
+    tracker = CandleTracker(SBER)
+    taken: list[Update[Candle]] = []
+    keys: set[int] = set()
+    for minute in range(count):
+        for close in range(changes):
+            for update in tracker.admit(candle(minute * 60, close)):
+                opened = update.item.timestamp
+                if opened in keys or len(keys) < room:
+                    keys.add(opened)
+                    taken.append(update)
+                else:
+                    tracker.take_back(update)
+    assert tracker.resume_from == 60 * min(room, count - 1)
+    history = (candle(minute * 60, changes - 1) for minute in range(min(room, count - 1), count))
+    taken += told(tracker, *history)
+    assert closings(taken) == dict.fromkeys(range(0, 60 * (count - 1), 60), 1)
+    assert not any(update.is_revision for update in taken)
+    assert {update.item.timestamp: int(update.item.close) for update in taken} == dict.fromkeys(
+        range(0, 60 * count, 60), changes - 1
+    )
 
 
 @given(frames=FRAMES, seed=some.integers())

@@ -7,11 +7,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tests.sweeps import cancelled_calls, lost_bytes
+from tests.sweeps import cancelled_calls, ledger_kills, lost_bytes, torn_log
 
 SWEEPS: Final[dict[str, Callable[[], Awaitable[str]]]] = {
     "lost at every byte": lost_bytes.sweep,
     "cancelled at every await": cancelled_calls.sweep,
+    "killed at every step": ledger_kills.sweep,
+    "log torn at every byte": torn_log.sweep,
 }
 
 

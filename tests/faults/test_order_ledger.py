@@ -205,7 +205,7 @@ async def test_f097_nothing_is_placed_while_what_is_left_cannot_be_read_about(sa
         await place(sandbox, alor, "new")
 
 
-async def test_f097_closing_writes_what_commands_under_way_are_known_to_have_done(sandbox: Sandbox, path: Path) -> None:
+async def test_f181_closing_settles_what_is_under_way_and_the_next_run_lists_the_rest(sandbox: Sandbox, path: Path) -> None:
     waiting = sandbox.faults.ack.drop(how="hang", operation=PLACE, times=None)
     async with run(sandbox, path) as alor:
         tasks = [asyncio.create_task(place(sandbox, alor, f"{number}")) for number in range(5)]

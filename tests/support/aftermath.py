@@ -76,7 +76,8 @@ async def check(sandbox: Sandbox, plan: Plan, told: dict[str, list[Any]]) -> int
     async with AsyncAlor(
         sandbox.refresh_token, environment=sandbox.environment, ledger=ledger, order_tags=True
     ) as alor:
-        recovered = await alor.recover_orders(timeout=0.2)
+        await alor.get_claims()
+        recovered = await alor.recover_orders(timeout=1)
         unresolved = {entry.key for entry in recovered.unresolved}
         for key in plan.keys:
             orders, entry = orders_of(sandbox, key), ledger.find(key)

@@ -130,11 +130,25 @@ class TestTheDayEnds:
                 await until(lambda: reader.of(Disconnected))
                 await sandbox.clock.advance(hours=24)
                 wall.ahead += 86_400
-                new = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=low)
             done = await blotter.wait(old.order_id, timeout=WITHIN)
             assert done.order is not None
             assert (done.has_expired, done.order.status, done.filled_lots) == (True, OrderStatus.WORKING, 0)
+            assert sandbox.orders(STOCKS) == (), "nothing was repeated"
+            new = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=low)
             await until(lambda: blotter.order(new.order_id))
             young = blotter.orders[new.order_id]
             assert (young.is_final, young.has_expired) == (False, False)
-            assert [order.order_id for order in sandbox.orders(STOCKS)] == [new.order_id], "nothing was repeated"
+
+    async def test_f113_an_order_of_whose_end_the_broker_says_nothing(self) -> None:
+        """It is looked for as soon as something of the next day is told, and until the look succeeds."""
+        async with trading_day() as (sandbox, alor), watching(alor) as (blotter, _):
+            low, _high = low_and_high(sandbox)
+            old = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=2, price=low)
+            await until(lambda: blotter.order(old.order_id))
+            with sandbox.faults.ws.mute(opcode="OrdersGetAndSubscribeV2"):
+                await sandbox.clock.advance(hours=24)
+            assert not blotter.orders[old.order_id].is_final
+            assert blotter.is_live
+            new = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=low)
+            assert (await blotter.wait(old.order_id, timeout=WITHIN)).has_expired
+            assert not blotter.orders[new.order_id].is_final

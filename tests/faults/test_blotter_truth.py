@@ -14,6 +14,7 @@ import pytest
 from alor_async import (
     AsyncAlor,
     Condition,
+    Disconnected,
     Divergence,
     Filled,
     OrderAck,
@@ -379,9 +380,13 @@ class TestContradictions:
             assert [one.is_over for one in reader.of(Divergence)] == [False, True]
 
     @pytest.mark.parametrize(
-        "damage", [lambda frame: b"{}", lambda frame: frame.replace(b'"buy"', b"{}")], ids=["nobodys", "unreadable"]
+        ("damage", "is_missed"),
+        [(lambda frame: b"{}", True), (lambda frame: frame.replace(b'"buy"', b"{}"), False)],
+        ids=["nobodys", "unreadable"],
     )
-    async def test_a_message_that_was_lost_is_made_up_for(self, damage: Callable[[bytes], bytes]) -> None:
+    async def test_a_message_that_was_lost_is_made_up_for(
+        self, damage: Callable[[bytes], bytes], is_missed: bool
+    ) -> None:
         """A trade that never came is missed by its order, and looked up."""
         async with trading_day() as (sandbox, alor), watching(alor) as (blotter, reader):
             lost = sandbox.faults.ws.corrupt(damage, opcode="TradesGetAndSubscribeV2")
@@ -392,6 +397,24 @@ class TestContradictions:
             assert [fill.is_recovered for fill in reader.of(Filled)] == [True]
             await check_blotter(sandbox, blotter)
             await until(lambda: not blotter.divergences)
+            assert bool(reader.of(Divergence)) is is_missed, "what was seen and could not be read is looked up at once"
+
+    async def test_time_without_a_connection_makes_no_divergence(self) -> None:
+        """Two seconds of hearing both sides, not two seconds."""
+        loop = asyncio.get_running_loop()
+        async with trading_day() as (sandbox, alor), watching(alor) as (blotter, reader):
+            mute = sandbox.faults.ws.mute(opcode="TradesGetAndSubscribeV2")
+            with mute, sandbox.faults.exchange.read_lag(3600):
+                ack = await alor.orders.place_market(STOCKS, SBER, Side.BUY, lots=2)
+                await until(lambda: blotter.order(ack.order_id))
+                with sandbox.faults.ws.refuse(503, times=None):
+                    strike(sandbox, "abort")
+                    await until(lambda: reader.of(Disconnected))
+                    await asyncio.sleep(1.5)
+                await until(lambda: blotter.is_live)
+                back = loop.time()
+                await until(lambda: reader.of(Divergence))
+                assert loop.time() - back > 1.8
 
 
 async def test_what_happens_while_it_opens_is_in_it() -> None:

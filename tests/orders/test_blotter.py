@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+import weakref
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from alor_async import (
     AsyncAlor,
+    Blotter,
     ClosedError,
     Filled,
     InvalidArgument,
@@ -24,9 +27,11 @@ from alor_async import (
     SubscriptionRejected,
 )
 from alor_async._orders.ledger import OrderLedger
+from alor_async._policy.clock import Clock, Timer
 from alor_async.sandbox import Sandbox
 from tests.faults.hub_support import PROMPT, client_of
 from tests.orders.blotter_kit import SBER, WITHIN, Reader, check_blotter, watching
+from tests.support.streamserver import DrivenAlor
 from tests.support.waiting import until
 from tests.support.world import FUTURES, STOCKS, UNITED, low_and_high, make_world, new_sandbox
 
@@ -49,6 +54,48 @@ async def alor(sandbox: Sandbox) -> AsyncIterator[AsyncAlor]:
 
 def low(sandbox: Sandbox) -> Decimal:
     return low_and_high(sandbox)[0]
+
+
+class CountingClock(Clock):
+    """The machine's clock, which knows what it still has to call."""
+
+    def __init__(self) -> None:
+        self._open: list[tuple[str, Any]] = []
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        timer = asyncio.get_running_loop().call_later(seconds, callback)
+        self._open.append((callback.__qualname__, timer))
+        return timer
+
+    def open_of(self, *names: str) -> list[str]:
+        """The calls that are still to come of functions of these names."""
+        now = asyncio.get_running_loop().time()
+        return [
+            called
+            for called, timer in self._open
+            if not timer.cancelled() and timer.when() > now and any(name in called for name in names)
+        ]
+
+
+async def leave_in_doubt(sandbox: Sandbox, alor: AsyncAlor, clock: CountingClock) -> weakref.ref[Blotter]:
+    """Wait for an order, and leave while something does not fit."""
+    mute = sandbox.faults.ws.mute(opcode="TradesGetAndSubscribeV2")
+    async with alor.account.watch(STOCKS) as blotter:
+        with mute:
+            ack = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=low(sandbox))
+            waiting = asyncio.create_task(blotter.wait(ack.order_id, timeout=40))
+            await until(lambda: blotter.order(ack.order_id))
+            await alor.orders.cancel(STOCKS, ack.order_id)
+            await waiting
+            bought = await alor.orders.place_market(STOCKS, SBER, Side.BUY, lots=1)
+            await until(lambda: blotter.order(bought.order_id))
+        assert clock.open_of("_review"), "it would have looked again at what does not fit"
+    assert not clock.open_of("Blotter", "give_up")
+    return weakref.ref(blotter)
+
+
+def blotter_tasks() -> list[str]:
+    return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("alor-blotter")]
 
 
 class TestOpening:
@@ -98,7 +145,7 @@ class TestOpening:
             opening.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await opening
-        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("alor-blotter")]
+        assert not blotter_tasks()
 
     @pytest.mark.parametrize("options", [{"events": 0}, {"events": True}, {"events": 1.5}])
     async def test_wrong_arguments(self, alor: AsyncAlor, options: dict[str, Any]) -> None:
@@ -266,7 +313,7 @@ class TestEnding:
             await blotter.wait("5", timeout=1)
         assert not blotter.is_live
         assert dict(blotter.positions) == held, "it stays as it was last"
-        await until(lambda: not [task for task in asyncio.all_tasks() if task.get_name().startswith("alor-blotter")])
+        await until(lambda: not blotter_tasks())
         await blotter.close()
 
     async def test_leaving_it_ends_the_iteration_and_the_waits(self, alor: AsyncAlor) -> None:
@@ -287,6 +334,32 @@ class TestEnding:
             await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=low(sandbox))
             async for _ in blotter.events():
                 await blotter.close()
+
+    async def test_a_stream_that_is_refused_later_ends_it_for_everybody(
+        self, sandbox: Sandbox, alor: AsyncAlor
+    ) -> None:
+        async with alor.account.watch(STOCKS) as blotter:
+            reader = Reader(blotter)
+            waiting = asyncio.create_task(blotter.wait("5", timeout=WITHIN))
+            sandbox.faults.ws.reject_subscribe(403, "no more", opcode="PositionsGetAndSubscribeV2", times=None)
+            sandbox.faults.ws.abort()
+            await until(lambda: reader.is_over, within=WITHIN)
+            assert isinstance(reader.error, SubscriptionRejected)
+            with pytest.raises(SubscriptionRejected):
+                await waiting
+            with pytest.raises(SubscriptionRejected):
+                await blotter.wait("5", timeout=1)
+            await until(lambda: not blotter_tasks())
+            assert blotter.positions
+
+    async def test_nothing_holds_one_that_was_left(self, sandbox: Sandbox) -> None:
+        """No timer, no task, and nobody who listens to commands for it."""
+        clock = CountingClock()
+        async with DrivenAlor(clock, sandbox.refresh_token, environment=sandbox.environment, streams=PROMPT) as alor:
+            gone = await leave_in_doubt(sandbox, alor, clock)
+            await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=low(sandbox))
+            gc.collect()
+            assert gone() is None
 
     async def test_two_of_one_portfolio_do_not_disturb_each_other(self, sandbox: Sandbox, alor: AsyncAlor) -> None:
         async with watching(alor) as (one, _):

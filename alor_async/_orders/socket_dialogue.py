@@ -52,7 +52,8 @@ class CommandDialogue:
     """One connection, from its opening to its end.
 
     Nothing leaves before `authorize` was answered with a yes, and nothing while it is asked again with another token: what
-    was sent before goes on, what comes meanwhile waits.
+    was sent before goes on, what comes meanwhile waits. So it is after a refusal too, until it is known that the broker
+    does not end connections over them: what would be sent in between would be in doubt for nothing.
 
     Args:
         line: Whose commands are sent.
@@ -74,6 +75,7 @@ class CommandDialogue:
         self._name = name
         self._is_fenced = True
         self._is_doubted = False
+        self._was_refused = False
         self._alarm = asyncio.Event()
         self._pending: dict[str, Command] = {}
         self._abandoned: OrderedDict[str, Command] = OrderedDict()
@@ -116,12 +118,15 @@ class CommandDialogue:
                 InvalidArgument("request_id", "was used on this connection, which takes each once: use a new one")
             )
             return True
+        self._pending[guid] = command
+        command.intent.may_have_left = True
         try:
             self.connection.send(command.message)
         except ClosedError:
-            return False  # it has just ended, as its line is about to see
-        command.intent.may_have_left = True
-        self._pending[guid] = command
+            # It has just ended, as its line is about to see.
+            del self._pending[guid]
+            command.intent.may_have_left = False
+            return False
         return True
 
     def abandon(self, command: Command) -> None:
@@ -154,8 +159,8 @@ class CommandDialogue:
                 await self._authorize()
                 if self._line.knows_ping is None:
                     await self._try_ping()
-                self._is_fenced = self._is_doubted = False
-                self._line.note_ready()
+                self._is_doubted = False
+                self._lift()
                 self.token = await self._next_token()
         except ClosedError:
             return  # it has just ended, as its line is about to see
@@ -211,6 +216,8 @@ class CommandDialogue:
         look = min(_LONGEST_LOOK, max(_SHORTEST_LOOK, life / _LOOKS_PER_LIFE))
         while True:
             await self._rest(look)
+            if self._was_refused and not self._is_doubted:
+                await self._outlive_refusal()
             try:
                 token = self._session.ready_token()
                 if token is None and self._is_token_needed(due):
@@ -224,6 +231,26 @@ class CommandDialogue:
             else:
                 if token is not None and (token != self.token or self._is_doubted):
                     return token
+
+    async def _outlive_refusal(self) -> None:
+        """Find out whether the broker ends the connection over a refusal, before anything else is sent."""
+        self._was_refused = False
+        guid = str(new_request_id())
+        if self._line.knows_ping:
+            message = COMMAND_SOCKET_PING.message(guid=guid)
+        else:
+            message = COMMAND_SOCKET_AUTHORIZE.message(guid=guid, token=self.token)
+        answer = await self._ask(message, guid, within=_PING_PATIENCE)
+        if isinstance(answer, AlorError):
+            raise answer
+        if answer is not None:
+            self._line.refusals_end = False
+        if not (self._was_refused or self._is_doubted):
+            self._lift()
+
+    def _lift(self) -> None:
+        self._is_fenced = False
+        self._line.note_ready()
 
     def _is_token_needed(self, due: float) -> bool:
         if not self._session.keeps_tokens:
@@ -286,6 +313,9 @@ class CommandDialogue:
         outcome = outcome_of(command.intent, reply, data)
         if isinstance(outcome, Unauthorized):
             self._doubt()
+        elif is_refusal and self._line.refusals_end:
+            self._is_fenced = self._was_refused = True
+            self._alarm.set()
         return outcome
 
     def _on_answer(self, guid: str, reply: CommandReply | None, data: bytes) -> None:

@@ -72,6 +72,7 @@ class CommandLine:
 
     Attributes:
         knows_ping: Whether the broker knows its own ping here; None while nobody knows.
+        refusals_end: Whether the broker must be expected to end a connection over a refusal.
         last_error: Why there is no connection, or no token for it; None where there is both.
     """
 
@@ -93,6 +94,7 @@ class CommandLine:
         self.clock = clock
         self.note_late = note_late
         self.knows_ping: bool | None = None
+        self.refusals_end = True
         self.last_error: AlorError | None = None
         self._transport = transport
         self._url = url
@@ -307,6 +309,7 @@ class CommandLine:
             self.last_error = ConnectionLost(_CAUSES[ending.cause], stage="read")
         else:
             # Brokers may end a connection after a refusal. That says nothing about the next one.
+            self.refusals_end = True
             return
         self._failures += 1
 

@@ -115,7 +115,7 @@ def message_of(intent: Intent[object], *, guid: str, check_duplicates: bool | No
     )
     # Cancelling twice does no harm, and refusing the second would: it is what one does when the first reply is lost.
     message = spec.message(body, guid=guid, order_id=number, check_duplicates=False)
-    return message
+    return bytes(message)
 
 
 def read_reply(data: bytes) -> CommandReply | str | None:

@@ -120,13 +120,15 @@ class Connection:
     # For whoever speaks over it.
 
     def send(self, message: bytes) -> None:
-        """Hand a message to the writer. Never waits; whether it arrives is told by an answer alone.
+        """Send a message: at once, or by the writer in its turn. Never waits; that it arrives is told by an answer alone.
 
         Raises:
             ClosedError: The connection has ended.
         """
         if self._ending is not None or self._is_closing:
             raise ClosedError(f"{self._name}: the connection has ended")
+        if not (self._messages or self._urgent or self._pong) and self._writer and self._socket.send_now(message):
+            return
         self._messages.append(message)
         self._wake.set()
 

@@ -147,6 +147,16 @@ class TestRefusals:
             await floor.place_surely("afterwards")
             assert floor.opcodes.count("authorize") == (13 if rejected == "closed" else 1)
 
+    async def test_f163_a_broker_that_lives_on_after_a_refusal_is_asked_for_a_sign_of_life_once(self) -> None:
+        """Until it is known, commands wait behind a refusal for one answer; from then on they do not."""
+        async with trading(prompt(ping_every=60, silence=120)) as floor:
+            for number in range(5):
+                floor.sandbox.faults.cws.reject(400, "Trading is stopped", opcode="create:*")
+                assert isinstance(await floor.place(f"refused {number}"), OrderRejected)
+                assert floor.fast.is_ready is (number > 0)
+                await floor.place_surely(f"after {number}")
+            assert [heard.opcode for heard in floor.sandbox.messages].count("ping") == 2
+
     @pytest.mark.parametrize("understood", ["open", "closed"])
     async def test_f163_a_command_that_is_not_understood(self, understood: Any) -> None:
         async with trading(assumptions=Assumptions(invalid_cws_command=understood)) as floor:

@@ -68,6 +68,7 @@ class TestCancelledCallers:
         """A loop that was held for longer than the deadline: what has arrived meanwhile is read first."""
         async with trading() as floor:
             sure = 0
+            floor.sandbox.faults.cws.delay(0.02, opcode="create:*", times=10)
             for number in range(10):
                 task = floor.intents.begin(floor.fast.orders, f"held {number}", timeout=0.05)
                 await until(lambda: floor.fast.in_flight == 1)

@@ -113,20 +113,20 @@ class TestWriting:
             assert line.connection.heard == 2
 
     async def test_pongs_and_pings_go_before_messages_that_wait(self) -> None:
-        clock, record = ManualClock(), Recorder()
+        clock, record, message = ManualClock(), Recorder(), b"message" * 5_000
         async with (
             RawServer(accepting(record)) as server,
             dialled(server, clock=clock, probe=lambda: b"probe") as line,
         ):
             await until(lambda: record.peers)
             await settle()
-            # All of it before the writer runs again.
-            line.connection.send(b"message")
+            # All of it before the writer runs again, and the message too long to leave without it.
+            line.connection.send(message)
             line.connection._ping()
             line.connection._hear(aiohttp.WSMsgType.PING, b"server's", "")
             await until(lambda: len(record.seen) == 4)
             assert kinds(record.seen) == [PONG, PING, TEXT, TEXT]
-            assert [one.payload for one in record.seen[2:]] == [b"probe", b"message"]
+            assert [one.payload for one in record.seen[2:]] == [b"probe", message]
 
     async def test_sending_never_waits_for_a_server_that_does_not_read(self) -> None:
         release = asyncio.Event()

@@ -1,0 +1,140 @@
+"""Any sequence of placing, replacing, cancelling, filling, cutting, healing, expiring, restarting and waiting keeps the promises."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as some
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from alor_async.sandbox import Sandbox
+from tests.orders.model_world import Trouble, World, new_exchange
+
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(180)]
+
+EXAMPLES = 300
+STEPS = 15
+
+
+class OrdersMachine(RuleBasedStateMachine):
+    """One client at one exchange; the exchange is shared by all examples."""
+
+    def __init__(self, sandbox: Sandbox, loop: asyncio.AbstractEventLoop, *, on_disk: bool) -> None:
+        super().__init__()
+        self._sandbox = sandbox
+        self._loop = loop
+        self._on_disk = on_disk
+        self._folder = tempfile.TemporaryDirectory()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._loop.run_until_complete(work)
+
+    @initialize(dedupe=some.sampled_from(["old_response_400", "replay_200", "bare_400"]), same_id=some.booleans())
+    def begin(self, dedupe: str, same_id: bool) -> None:
+        path = Path(self._folder.name) / "orders.sqlite" if self._on_disk else None
+        self.world = World(self._sandbox, path, dedupe=dedupe, same_id=same_id)
+        self.run(self.world.open())
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.run(self.world.close())
+        self._folder.cleanup()
+
+    @rule(lots=some.integers(1, 5))
+    def place(self, lots: int) -> None:
+        self.run(self.world.place(lots))
+
+    @precondition(lambda self: self.world.numbers)
+    @rule(data=some.data(), lots=some.integers(1, 5))
+    def replace(self, data: some.DataObject, lots: int) -> None:
+        self.run(self.world.replace(data.draw(some.sampled_from(self.world.numbers)), lots))
+
+    @precondition(lambda self: self.world.numbers)
+    @rule(data=some.data())
+    def cancel(self, data: some.DataObject) -> None:
+        self.run(self.world.cancel(data.draw(some.sampled_from(self.world.numbers))))
+
+    @precondition(lambda self: any(intent.is_ours for intent in self.world.intents))
+    @rule(data=some.data())
+    def repeat(self, data: some.DataObject) -> None:
+        ours = [intent for intent in self.world.intents if intent.is_ours]
+        self.run(self.world.repeat(data.draw(some.sampled_from(ours))))
+
+    @precondition(lambda self: any(intent.unknown for intent in self.world.intents))
+    @rule(data=some.data())
+    def resolve(self, data: some.DataObject) -> None:
+        doubtful = [intent for intent in self.world.intents if intent.unknown]
+        self.run(self.world.resolve(data.draw(some.sampled_from(doubtful))))
+
+    @rule(lots=some.integers(1, 6))
+    def fill(self, lots: int) -> None:
+        self.world.fill(lots)
+
+    @rule(trouble=some.sampled_from(get_args(Trouble)), after=some.integers(0, 900))
+    def cut(self, trouble: Trouble, after: int) -> None:
+        """From now on every command meets this trouble; connections break after so many bytes."""
+        self.world.trouble, self.world.cut_after = trouble, after
+
+    @rule()
+    def cut_reads(self) -> None:
+        self.world.cut_reads()
+
+    @rule()
+    def heal(self) -> None:
+        self.run(self.world.heal())
+
+    @rule()
+    def expire_tokens(self) -> None:
+        self.world.expire_tokens()
+
+    @rule()
+    def restart(self) -> None:
+        self.run(self.world.restart())
+
+    @rule(seconds=some.sampled_from([1.0, 30.0, 61.0, 3600.0, 43_200.0, 345_600.0]))
+    def advance(self, seconds: float) -> None:
+        self.world.advance(seconds)
+
+    @invariant()
+    def promises_hold(self) -> None:
+        if hasattr(self, "world"):
+            self.world.check()
+
+
+@pytest.fixture
+def exchange() -> Iterator[Sandbox]:
+    with new_exchange() as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("on_disk", [False, True], ids=["memory", "disk"])
+def test_f089_f116_the_promises_hold_over_any_sequence(exchange: Sandbox, on_disk: bool) -> None:
+    loop = asyncio.new_event_loop()
+    make: Callable[[], OrdersMachine] = lambda: OrdersMachine(exchange, loop, on_disk=on_disk)  # noqa: E731
+    try:
+        run_state_machine_as_test(
+            make,
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        loop.close()

@@ -10,7 +10,20 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import decoding, engine, fanout, footprint, gateway, history, market, orders, rest, stampede, streams
+from benchmarks import (
+    commands,
+    decoding,
+    engine,
+    fanout,
+    footprint,
+    gateway,
+    history,
+    market,
+    orders,
+    rest,
+    stampede,
+    streams,
+)
 from benchmarks.harness import Result
 from benchmarks.server import running
 
@@ -21,7 +34,7 @@ MARKED = re.compile(r"(<!-- bench:start -->\n).*?(<!-- bench:end -->)", re.DOTAL
 def main() -> None:
     """Run the parts that are asked for, all by default."""
     parts = {"decoding", "orders", "rest", "stampede", "footprint", "streams"}
-    parts |= {"engine", "fanout", "gateway", "history", "market"}
+    parts |= {"commands", "engine", "fanout", "gateway", "history", "market"}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(sorted(parts))}")
     parser.add_argument("--update-readme", action="store_true", help="put the table into README.md")
@@ -39,6 +52,8 @@ def main() -> None:
             results += asyncio.run(rest.measure(server))
         if "orders" in wanted:
             results += asyncio.run(orders.measure(server))
+        if "commands" in wanted:
+            results += asyncio.run(commands.measure())
         if "stampede" in wanted:
             results += asyncio.run(stampede.measure(server))
         if "footprint" in wanted:

@@ -46,8 +46,8 @@ class TestCuts:
             finally:
                 await trader.stop()
             await check_blotter(sandbox, blotter)
+            await until(lambda: len(reader.of(Filled)) == len(fills_of(sandbox)))
             check_story(reader)
-            assert len(reader.of(Filled)) == len(fills_of(sandbox))
             assert any(fill.is_recovered for fill in reader.of(Filled))
             assert not any(view.is_external for view in blotter.orders.values())
             notices = [kind for kind in reader.kinds() if kind in ("Disconnected", "Gap", "Reconnected")]
@@ -64,8 +64,8 @@ class TestCuts:
                 finally:
                     await trader.stop()
             await check_blotter(sandbox, blotter)
+            await until(lambda: len(reader.of(Filled)) == len(fills_of(sandbox)))
             check_story(reader)
-            assert len(reader.of(Filled)) == len(fills_of(sandbox))
 
     async def test_reads_that_lag_take_nothing_back(self) -> None:
         async with trading_day(7) as (sandbox, alor), watching(alor) as (blotter, reader):

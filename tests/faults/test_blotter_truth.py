@@ -214,7 +214,7 @@ class TestConditionalOrders:
             assert done.order is not None
             assert (done.order.status, done.child, done.filled_lots) == (OrderStatus.REJECTED, None, 0)
             assert done.order.error
-            assert reader.of(StopOrderChanged)
+            await until(lambda: reader.of(StopOrderChanged))
             await check_blotter(sandbox, blotter)
 
     async def test_f110_it_fires_and_the_exchange_refuses_its_order(self) -> None:
@@ -353,7 +353,7 @@ class TestContradictions:
             sandbox.faults.ws.abort()
             assert (await blotter.wait(ack.order_id, timeout=WITHIN)).traded_lots == 2
             await until(lambda: not blotter.divergences)
-            assert sum(one.is_over for one in reader.of(Divergence)) == 2
+            await until(lambda: sum(one.is_over for one in reader.of(Divergence)) == 2)
 
     async def test_f158_a_position_that_no_trade_explains(self) -> None:
         def wrong(frame: bytes) -> bytes:
@@ -377,7 +377,7 @@ class TestContradictions:
             await alor.orders.place_market(STOCKS, SBER, Side.BUY, lots=1)
             await until(lambda: not blotter.divergences)
             await check_blotter(sandbox, blotter)
-            assert [one.is_over for one in reader.of(Divergence)] == [False, True]
+            await until(lambda: [one.is_over for one in reader.of(Divergence)] == [False, True])
 
     @pytest.mark.parametrize(
         ("damage", "is_missed"),
@@ -394,7 +394,7 @@ class TestContradictions:
             done = await blotter.wait(ack.order_id, timeout=WITHIN)
             assert lost.fired == 1
             assert done.traded_lots == 2
-            assert [fill.is_recovered for fill in reader.of(Filled)] == [True]
+            await until(lambda: [fill.is_recovered for fill in reader.of(Filled)] == [True])
             await check_blotter(sandbox, blotter)
             await until(lambda: not blotter.divergences)
             assert bool(reader.of(Divergence)) is is_missed, "what was seen and could not be read is looked up at once"

@@ -93,8 +93,8 @@ class OrderRecords:
 
     @property
     def has_undecided(self) -> bool:
-        """Whether time will tell of one of them whose it is."""
-        return any(key in self._orders and not self._orders[key].is_orphan for key in self._undecided)
+        """Whether of one of them nobody knows as yet whose it is. That may end without a word: by time, or in the ledger."""
+        return bool(self._undecided or self._undecided_stops)
 
     @property
     def has_working(self) -> bool:

@@ -199,10 +199,22 @@ class TestOrigins:
         assert book.state.orders["1"].is_external is None
         book.pass_time(60)
         assert book.state.orders["1"].is_external is None
-        assert book.state.is_settled, "time does not decide it"
         book.own.settle("k", EntryState.ACCEPTED, order_id="1")
         assert book.state.orders["1"].is_external is False
         assert book.news[-1] == OrderChanged(view=book.state.orders["1"])
+
+    async def test_the_owner_may_say_in_his_ledger_that_he_has_seen_to_it(self, book: Book) -> None:
+        await book.ledger.record(entry())
+        book.put(order())
+        await book.ledger.record(entry("s", operation="stop_orders.place_stop", side="sell"))
+        book.put(stop_order())
+        for key in ("k", "s"):
+            assert not book.state.is_settled
+            book.ledger.acknowledge(key)
+            book.pass_time()
+        assert book.state.orders["1"].is_external is True
+        assert book.state.stop_orders["1"].is_external is True
+        assert book.state.is_settled
 
     async def test_a_refused_command_made_no_order(self, book: Book) -> None:
         await book.ledger.record(entry())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,8 +29,9 @@ _RECORD: Final = "INSERT OR REPLACE INTO entries (key, state, entry) VALUES (?, 
 _SETTLE: Final = "UPDATE entries SET state = ?, entry = ? WHERE key = ?"
 _DROP: Final = "DELETE FROM entries WHERE key = ?"
 
-_LOCK_WAIT: Final = 1.0
-"""For how long another user of the file is waited for: one that is just letting go; seconds."""
+_LOCK_ATTEMPTS: Final = 20
+_LOCK_PAUSE: Final = 0.05
+"""Another user of the file may be just letting go. SQLite's own patience does not cover all that opening does; seconds."""
 _CHECKPOINT_EVERY: Final = 1_000
 """After how many changes the log is brought into the file, once nobody waits."""
 
@@ -79,13 +81,18 @@ class LedgerFile:
         Returns:
             What stands in it, the oldest first.
         """
-        try:
-            return self._open()
-        except BaseException as error:
-            self.close()
-            if isinstance(error, Exception):
-                raise self._unavailable(error) from None
-            raise
+        attempts_left = _LOCK_ATTEMPTS
+        while True:
+            attempts_left -= 1
+            try:
+                return self._open()
+            except BaseException as error:
+                self.close()
+                if not (_is_in_use(error) and attempts_left):
+                    if isinstance(error, Exception):
+                        raise self._unavailable(error) from None
+                    raise
+            time.sleep(_LOCK_PAUSE)
 
     def write(self, changes: Iterable[Change]) -> None:
         """Write all changes in one transaction: when this returns they are on disk, when it raises none of them is."""
@@ -124,7 +131,7 @@ class LedgerFile:
 
     def _open(self) -> list[LedgerEntry]:
         self._make()
-        database = sqlite3.connect(self.path, timeout=_LOCK_WAIT, isolation_level=None)
+        database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
         self._database = database
         # The lock is taken with the first transaction and kept until the file is closed.
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -191,6 +198,10 @@ class LedgerFile:
         name = str(getattr(error, "sqlite_errorname", type(error).__name__))
         words = next((words for kind, words in _PROBLEMS.items() if name.startswith(kind)), "cannot be used")
         return self.problem(f"{words} ({name})")
+
+
+def _is_in_use(error: BaseException) -> bool:
+    return str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY")
 
 
 def _value(database: sqlite3.Connection, statement: str) -> object:

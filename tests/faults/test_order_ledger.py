@@ -205,7 +205,24 @@ async def test_f097_nothing_is_placed_while_what_is_left_cannot_be_read_about(sa
         await place(sandbox, alor, "new")
 
 
-async def test_f181_closing_settles_what_is_under_way_and_the_next_run_lists_the_rest(sandbox: Sandbox, path: Path) -> None:
+async def test_f097_many_orders_that_wait_for_what_is_left_share_one_look(sandbox: Sandbox, path: Path) -> None:
+    plan = plan_for(sandbox, path, "doomed", step="after_record")
+    await live(plan)
+    async with run(sandbox, path) as alor:
+        await alor.recover_orders(timeout=0.5)
+        reads = sandbox.requests.count("account.list_orders")
+        assert reads > 0
+        refusals = await asyncio.gather(
+            *(place(sandbox, alor, f"new-{number}") for number in range(20)), return_exceptions=True
+        )
+        assert {type(refusal) for refusal in refusals} == {OrdersUnresolved}
+        assert sandbox.requests.count("account.list_orders") <= reads + 5
+    assert sandbox.requests.count(PLACE) == 0
+
+
+async def test_f181_closing_settles_what_is_under_way_and_the_next_run_lists_the_rest(
+    sandbox: Sandbox, path: Path
+) -> None:
     waiting = sandbox.faults.ack.drop(how="hang", operation=PLACE, times=None)
     async with run(sandbox, path) as alor:
         tasks = [asyncio.create_task(place(sandbox, alor, f"{number}")) for number in range(5)]

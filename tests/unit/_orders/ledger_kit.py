@@ -1,4 +1,4 @@
-"""Entries for tests of ledgers."""
+"""Entries for tests of ledgers, and ledgers for tests of a desk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from alor_async import EntryState, LedgerEntry
+from alor_async import EntryState, LedgerEntry, MemoryLedger
 
 NOON: Final = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
 _WAL_HEADER: Final = 32
@@ -48,3 +48,37 @@ def commits_in(path: Path) -> int:
         _, size_after = struct.unpack(">II", log[start : start + 8])
         count += size_after > 0 and log[start + 8 : start + 16] == salts
     return count
+
+
+class Failing(MemoryLedger):
+    """A ledger of somebody else's, that breaks its word."""
+
+    def __init__(self, **failures: BaseException) -> None:
+        super().__init__()
+        self.failures = failures
+
+    async def record(self, entry: LedgerEntry) -> None:
+        if "record" in self.failures:
+            raise self.failures["record"]
+        await super().record(entry)
+
+    def settle(self, key: str, state: EntryState, **what: Any) -> None:
+        if "settle" in self.failures:
+            raise self.failures["settle"]
+        super().settle(key, state, **what)
+
+
+class Ordered(MemoryLedger):
+    """A ledger that remembers in which order it was told things."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def settle(self, key: str, state: EntryState, **what: Any) -> None:
+        self.told.append(state.value)
+        super().settle(key, state, **what)
+
+    async def close(self) -> None:
+        self.told.append("close")
+        await super().close()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alor_async import EntryState, LedgerEntry, MemoryLedger, OrderAck, RetryPolicy, Side
+from alor_async import EntryState, MemoryLedger, OrderAck, RetryPolicy, Side
 from alor_async._contract import bodies, operations
 from alor_async._orders.desk import OrderDesk
 from alor_async._orders.intent import Intent, Verb
@@ -29,7 +29,7 @@ from alor_async.values import InstrumentId
 from tests.support.manual_clock import ManualClock
 from tests.support.rawserver import RawServer
 from tests.support.rig import Rig
-from tests.unit._orders.ledger_kit import entry, states
+from tests.unit._orders.ledger_kit import Failing, Ordered, entry, states
 
 SBER = InstrumentId("SBER", "MOEX")
 YES = OrderAck(order_id="7")
@@ -254,24 +254,6 @@ async def test_a_key_under_way_is_refused(office: Office) -> None:
 # --- Ledgers that fail.
 
 
-class Failing(MemoryLedger):
-    """A ledger of somebody else's, that breaks its word."""
-
-    def __init__(self, **failures: BaseException) -> None:
-        super().__init__()
-        self.failures = failures
-
-    async def record(self, entry: LedgerEntry) -> None:
-        if "record" in self.failures:
-            raise self.failures["record"]
-        await super().record(entry)
-
-    def settle(self, key: str, state: EntryState, **what: Any) -> None:
-        if "settle" in self.failures:
-            raise self.failures["settle"]
-        super().settle(key, state, **what)
-
-
 @pytest.mark.parametrize("failure", [LedgerUnavailable("full"), OSError("secret"), ValueError("secret")], ids=repr)
 async def test_f098_what_cannot_be_written_down_is_not_sent(rig: Rig, failure: Exception) -> None:
     office = Office(Failing(record=failure), rig, ManualClock())
@@ -321,22 +303,6 @@ async def test_a_desk_whose_ledger_is_in_use_does_not_close_it(office: Office, r
     await other.desk.close()
     with pytest.raises(LedgerUnavailable, match="in use"):
         await office.ledger.open()
-
-
-class Ordered(MemoryLedger):
-    """A ledger that remembers in which order it was told things."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: list[str] = []
-
-    def settle(self, key: str, state: EntryState, **what: Any) -> None:
-        self.told.append(state.value)
-        super().settle(key, state, **what)
-
-    async def close(self) -> None:
-        self.told.append("close")
-        await super().close()
 
 
 @pytest.mark.parametrize("is_stuck", [False, True])

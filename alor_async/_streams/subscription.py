@@ -208,7 +208,7 @@ def delivery_of(subscription: Subscription[T]) -> Delivery[T]:
 class _Events(Generic[T_co]):
     """The iterator behind `events()`: it holds nothing, so that leaving it loses nothing."""
 
-    __slots__ = ("__weakref__", "_delivery")
+    __slots__ = ("_delivery",)
 
     def __init__(self, delivery: Delivery[T_co]) -> None:
         self._delivery = delivery

@@ -139,7 +139,8 @@ class TestRefusals:
     @pytest.mark.parametrize("rejected", ["open", "closed"])
     async def test_f163_as_the_exchange_itself_does_it(self, rejected: Any) -> None:
         """A strategy whose orders are refused one after another is not slowed down by the closings."""
-        async with trading(assumptions=Assumptions(rejected_cws_order=rejected)) as floor:
+        slow = prompt(reconnect_base=20.0, reconnect_cap=60.0)
+        async with trading(slow, assumptions=Assumptions(rejected_cws_order=rejected)) as floor:
             low, _ = low_and_high(floor.sandbox)
             for _ in range(12):
                 with pytest.raises(OrderRejected):
@@ -174,6 +175,14 @@ class TestRefusals:
             assert isinstance(told, OrderOutcomeUnknown)
             assert "odd" in floor.intents.accepted
             await floor.place_surely("afterwards")
+
+    @pytest.mark.parametrize("status", [0, 99, 300, 500])
+    async def test_f168_nor_does_it_prove_a_cancel(self, status: int) -> None:
+        async with trading() as floor:
+            ack = await floor.place_surely()
+            floor.sandbox.faults.cws.reject(status, "who knows", opcode="delete:*")
+            with pytest.raises(OrderOutcomeUnknown):
+                await floor.fast.orders.cancel(STOCKS, ack.order_id)
 
     @pytest.mark.parametrize("text", ["Command Timeout", "CommandResponseTimeout", "the exchange timed out"])
     async def test_a_broker_that_stopped_waiting_proves_nothing(self, text: str) -> None:

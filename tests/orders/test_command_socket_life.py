@@ -110,7 +110,7 @@ class TestOpening:
                 assert len([name for name in our_tasks() if name.startswith("alor-command-socket-")]) >= 2
             assert our_tasks() == []
             await until(lambda: not sandbox.sockets)
-            assert open_sockets() <= before
+            await until(lambda: open_sockets() <= before)
 
 
 class TestPings:

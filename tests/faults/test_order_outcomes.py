@@ -381,3 +381,41 @@ async def test_f089_a_closed_client_and_an_error_from_elsewhere_cannot_find_out(
     await floor.alor.close()
     with pytest.raises(ClosedError):
         await outcome.unknown.resolve()
+
+
+async def test_f089_a_repeat_that_is_refused_says_nothing_of_the_first(floor: Floor) -> None:
+    """The broker forgot the id, and trading has stopped meanwhile: the order of the first attempt stands all the same."""
+    sandbox = floor.sandbox
+    sandbox.faults.ack.drop(operation=PLACE)
+    first = await outcome_of(floor.place("twice"))
+    assert first.ending == "unknown"
+    sandbox.faults.dedupe.forget()
+    sandbox.market["SBER"].halt()
+    second = await outcome_of(floor.place("twice"))
+    assert second.ending == "unknown"
+    floor.check("twice", second)
+    found = await outcome_of(second.unknown.resolve(timeout=0))
+    assert found.ending == "ack"
+    floor.check("twice", found)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_f083_resolving_waits_out_what_passes_by_itself(floor: Floor, status: int) -> None:
+    sandbox = floor.sandbox
+    async with AsyncAlor(
+        sandbox.refresh_token, environment=sandbox.environment, order_tags=True, retries=RetryPolicy(attempts=1)
+    ) as alor:
+        sandbox.faults.ack.drop(operation=PLACE)
+        outcome = await outcome_of(floor.place("patient", alor=alor))
+        sandbox.faults.http.status(status, operation="account.list_orders", times=2)
+        found = await outcome_of(outcome.unknown.resolve(timeout=5))
+        assert found.ending == "ack"
+        floor.check("patient", found, alor=alor)
+        assert sandbox.requests.count("account.list_orders") == 3
+        sandbox.faults.http.status(503, operation="account.*", times=None)
+        sandbox.faults.ack.drop(operation=PLACE)
+        blind = await outcome_of(floor.place("blind", alor=alor))
+        unread = await outcome_of(blind.unknown.resolve(timeout=0.3))
+        assert unread.ending == "unknown"
+        assert "nothing could be read" in str(unread.error)
+        assert unread.unknown.__cause__ is not None

@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -170,11 +170,11 @@ class World:
 
     # Commands.
 
-    async def place(self, lots: int) -> None:
+    async def place(self, lots: int) -> Intent:
         label, key = self._new_label(), str(uuid4())
-        await self._carry_out(Intent(label, key, None, lambda: self._place(label, key, lots)))
+        return await self._carry_out(Intent(label, key, None, lambda: self._place(label, key, lots)))
 
-    async def replace(self, order_id: str, lots: int) -> None:
+    async def replace(self, order_id: str, lots: int) -> Intent:
         label, key = self._new_label(), str(uuid4())
 
         def send() -> Awaitable[OrderAck]:
@@ -183,7 +183,7 @@ class World:
             )
 
         price = self._price()
-        await self._carry_out(Intent(label, key, order_id, send))
+        return await self._carry_out(Intent(label, key, order_id, send))
 
     async def repeat(self, intent: Intent) -> None:
         """Send it again under its key, as a careful caller does."""
@@ -202,9 +202,11 @@ class World:
         sent = sum(one.method != "GET" for one in self.sandbox.requests)
         outcome = await outcome_of(intent.unknown.resolve(timeout=0))
         assert sum(one.method != "GET" for one in self.sandbox.requests) == sent, "resolving sends no command"
-        shown = {order.order_id for order in self.sandbox.orders(STOCKS)}
-        if intent.best == "unknown" and not self.are_reads_down and shown & set(self.made()[intent.label]):
+        shown, made = {order.order_id for order in self.sandbox.orders(STOCKS)}, self.made()[intent.label]
+        if intent.best == "unknown" and not self.are_reads_down and shown & set(made):
             assert outcome.ending == "ack", f"{intent.label} stands, and resolving did not see it"
+        if intent.best == "unknown" and not made and (intent.old is None or self._status(intent.old) != "filled"):
+            assert outcome.ending == "unknown", f"{intent.label} is not there, which proves nothing"
         self._learn(intent, outcome)
 
     # The world outside.
@@ -232,6 +234,17 @@ class World:
     def advance(self, seconds: float) -> None:
         self._clock.ahead += seconds
         self.sandbox.clock.advance_blocking(seconds=seconds)
+
+    @contextlib.contextmanager
+    def mishap(self, trouble: Trouble | None, after: int) -> Iterator[None]:
+        """Let something happen to the commands of this block; None leaves it to what happens anyway."""
+        before = self.trouble, self.cut_after
+        if trouble is not None:
+            self.trouble, self.cut_after = trouble, after
+        try:
+            yield
+        finally:
+            self.trouble, self.cut_after = before
 
     # What must hold.
 
@@ -286,7 +299,7 @@ class World:
 
     # Inside.
 
-    async def _carry_out(self, intent: Intent) -> None:
+    async def _carry_out(self, intent: Intent) -> Intent:
         if intent not in self.intents:
             intent.sent_ahead = self._clock.ahead
             self.intents.append(intent)
@@ -297,6 +310,7 @@ class World:
             "O9: attempts, and one for a new token"
         )
         self._learn(intent, outcome)
+        return intent
 
     def _learn(self, intent: Intent, outcome: Outcome) -> None:
         error = outcome.error
@@ -325,7 +339,7 @@ class World:
             assert outcome.error.order_status in {status, None}
 
     @contextlib.contextmanager
-    def _troubled(self):  # type: ignore[no-untyped-def]
+    def _troubled(self) -> Iterator[None]:
         faults = self.sandbox.faults
         arm: dict[Trouble, Callable[[], contextlib.AbstractContextManager[object]]] = {
             "none": contextlib.nullcontext,

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,6 +27,10 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(180)]
 
 EXAMPLES = 300
 STEPS = 15
+T = TypeVar("T")
+BYTES = some.integers(0, 900)
+MISHAPS = some.one_of(some.none(), some.sampled_from(get_args(Trouble)))
+"""What happens to one command, where it is not what happens to all of them for now."""
 
 
 class OrdersMachine(RuleBasedStateMachine):
@@ -39,8 +43,8 @@ class OrdersMachine(RuleBasedStateMachine):
         self._on_disk = on_disk
         self._folder = tempfile.TemporaryDirectory()
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._loop.run_until_complete(work)
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(work)
 
     @initialize(dedupe=some.sampled_from(["old_response_400", "replay_200", "bare_400"]), same_id=some.booleans())
     def begin(self, dedupe: str, same_id: bool) -> None:
@@ -53,19 +57,26 @@ class OrdersMachine(RuleBasedStateMachine):
             self.run(self.world.close())
         self._folder.cleanup()
 
-    @rule(lots=some.integers(1, 5))
-    def place(self, lots: int) -> None:
-        self.run(self.world.place(lots))
+    @rule(lots=some.integers(1, 5), mishap=MISHAPS, after=BYTES, looks=some.booleans())
+    def place(self, lots: int, mishap: Trouble | None, after: int, looks: bool) -> None:
+        with self.world.mishap(mishap, after):
+            intent = self.run(self.world.place(lots))
+        if looks and intent.unknown is not None:
+            self.run(self.world.resolve(intent))
 
     @precondition(lambda self: self.world.numbers)
-    @rule(data=some.data(), lots=some.integers(1, 5))
-    def replace(self, data: some.DataObject, lots: int) -> None:
-        self.run(self.world.replace(data.draw(some.sampled_from(self.world.numbers)), lots))
+    @rule(data=some.data(), lots=some.integers(1, 5), mishap=MISHAPS, after=BYTES, looks=some.booleans())
+    def replace(self, data: some.DataObject, lots: int, mishap: Trouble | None, after: int, looks: bool) -> None:
+        with self.world.mishap(mishap, after):
+            intent = self.run(self.world.replace(data.draw(some.sampled_from(self.world.numbers)), lots))
+        if looks and intent.unknown is not None:
+            self.run(self.world.resolve(intent))
 
     @precondition(lambda self: self.world.numbers)
-    @rule(data=some.data())
-    def cancel(self, data: some.DataObject) -> None:
-        self.run(self.world.cancel(data.draw(some.sampled_from(self.world.numbers))))
+    @rule(data=some.data(), mishap=MISHAPS, after=BYTES)
+    def cancel(self, data: some.DataObject, mishap: Trouble | None, after: int) -> None:
+        with self.world.mishap(mishap, after):
+            self.run(self.world.cancel(data.draw(some.sampled_from(self.world.numbers))))
 
     @precondition(lambda self: any(intent.is_ours for intent in self.world.intents))
     @rule(data=some.data())
@@ -83,7 +94,7 @@ class OrdersMachine(RuleBasedStateMachine):
     def fill(self, lots: int) -> None:
         self.world.fill(lots)
 
-    @rule(trouble=some.sampled_from(get_args(Trouble)), after=some.integers(0, 900))
+    @rule(trouble=some.sampled_from(get_args(Trouble)), after=BYTES)
     def cut(self, trouble: Trouble, after: int) -> None:
         """From now on every command meets this trouble; connections break after so many bytes."""
         self.world.trouble, self.world.cut_after = trouble, after

@@ -245,9 +245,10 @@ class AsyncAlor:
         return self._own_orders.ledger
 
     async def recover_orders(self, timeout: float = 5.0) -> Recovered:
-        """Find out what became of the commands that an earlier run left open in the ledger, by reading alone.
+        """Find out what became of the commands that the ledger knows no outcome of, by reading alone.
 
-        It happens by itself before the first order of a run; call it to see the result, or to do it at leisure.
+        Those that an earlier run left are looked up by themselves before the first order of a run; call it to see the result,
+        to do it at leisure, or for what this run left: where a caller was cancelled, no error is there to resolve.
 
         Args:
             timeout: How long to go on reading about each; seconds.

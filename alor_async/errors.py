@@ -491,7 +491,7 @@ class OrdersUnresolved(OrderError):
 class BracketIncomplete(OrderError):
     """A bracket failed on the way. The cause is chained; what stands is told, and stays as it is.
 
-    Where a step was refused for good before the entry was accepted, the dormant orders made before it were cancelled.
+    Where a step before the group is sure not to stand, the dormant orders made before it were cancelled.
 
     Attributes:
         step: What failed: `stop_loss`, `take_profit`, `entry` or `group`. When it is `group`, the entry works, or is filled,

@@ -63,11 +63,11 @@ class OrderDesk:
         self._retries = RetryPolicy() if retries is None else retries
         self._resolver = Resolver(session, clock)
         self._kept = KeptTerms()
-        self._leftovers = Leftovers(ledger, self._find_out, clock)
         self._opening = asyncio.Lock()
         self._is_open = False
         self._was_closed = False
         self._under_way: set[str] = set()
+        self._leftovers = Leftovers(ledger, self._find_out, clock, self._under_way)
         self._is_quiet: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
@@ -114,8 +114,7 @@ class OrderDesk:
         await self._leftovers.clear()
         key = str(intent.request_id)
         tag = tag_of(key) if self._tags else None
-        if tag is not None:
-            intent.mark(tag)
+        intent.mark(tag)
         entry = self._entry(intent, wire.name, key, tag)
         self._kept.check(entry)
         is_repeat = self._check_key(entry, self._retries if retries is None else retries)
@@ -130,7 +129,7 @@ class OrderDesk:
                 self._note_quiet()
 
     async def recover(self, timeout: float = RECOVERY_TIME) -> Recovered:
-        """Find out what became of the commands that an earlier run left open, by reading.
+        """Find out what became of the commands that have no outcome, of an earlier run and of this one, by reading.
 
         Args:
             timeout: How long to go on reading; seconds.

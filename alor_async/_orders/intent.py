@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from alor_async._contract import bodies
-from alor_async._orders.tags import with_tag
+from alor_async._orders.tags import own_comment, with_tag
 from alor_async.values import InstrumentId, OrderAck
 
 if TYPE_CHECKING:
@@ -86,14 +86,17 @@ class Intent(Generic[T_co]):
             self._payload = b"" if self.body is None else bodies.encode(self.body)
         return self._payload
 
-    def mark(self, tag: str) -> None:
-        """Put a tag into the comment of the order that it makes.
+    def mark(self, tag: str | None) -> None:
+        """Put a tag into the comment of the order that it makes. One of another order never stays there, also without tags.
 
         Raises:
             InvalidArgument: There is no room beside the user's own text.
         """
-        if self.body is not None and hasattr(self.body, "comment"):
-            comment = with_tag(getattr(self.body, "comment", None), tag)
+        if self.body is None or not hasattr(self.body, "comment"):
+            return
+        told: str | None = getattr(self.body, "comment", None)
+        comment = own_comment(told) if tag is None else with_tag(told, tag)
+        if comment != told:
             self.body = msgspec.structs.replace(self.body, comment=comment)
             self._payload = None
 

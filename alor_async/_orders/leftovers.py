@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -24,11 +24,12 @@ _REST: Final = 1.0
 
 
 class Recovered(Struct, frozen=True, kw_only=True):
-    """What was found out about the commands of an earlier run.
+    """What was found out about commands without an outcome.
 
     Attributes:
         resolved: Those whose outcome is known now.
-        unresolved: The rest: look at each, then `alor.ledger.acknowledge(entry.key)`.
+        unresolved: The rest: look at each, then `alor.ledger.acknowledge(entry.key)`. Those of an earlier run hold up new
+            orders until then, those of this run do not.
     """
 
     resolved: tuple[LedgerEntry, ...]
@@ -42,14 +43,16 @@ class Leftovers:
         ledger: The ledger.
         find_out: Finds out about one entry within some seconds, and settles it.
         clock: Where time comes from.
+        under_way: The keys of the commands whose callers wait: they learn the outcome by themselves.
     """
 
-    __slots__ = ("_clock", "_find_out", "_keys", "_ledger", "_looked_at", "_looking")
+    __slots__ = ("_clock", "_find_out", "_keys", "_ledger", "_looked_at", "_looking", "_under_way")
 
-    def __init__(self, ledger: OrderLedger, find_out: FindOut, clock: Clock) -> None:
+    def __init__(self, ledger: OrderLedger, find_out: FindOut, clock: Clock, under_way: Container[str]) -> None:
         self._ledger = ledger
         self._find_out = find_out
         self._clock = clock
+        self._under_way = under_way
         self._keys: dict[str, None] = {}
         self._looking = asyncio.Lock()
         self._looked_at: float | None = None
@@ -69,7 +72,7 @@ class Leftovers:
         return left
 
     async def recover(self, timeout: float) -> Recovered:
-        """Find out what can be found out.
+        """Find out what can be found out: about what an earlier run left, and what this one did, as cancelled callers do.
 
         Args:
             timeout: How long to go on reading; seconds.
@@ -78,12 +81,14 @@ class Leftovers:
             AuthError, RequestError: Reading failed. What was found out before is in the ledger.
         """
         async with self._looking:
-            before = self.list()
+            before = tuple(entry for entry in self._ledger.list_open() if entry.key not in self._under_way)
             await self._look(before, timeout)
-            left = self.list()
-            after = [self._ledger.find(entry.key) for entry in before]
-            resolved = [entry for entry in after if entry is not None and _is_known(entry)]
-            return Recovered(resolved=tuple(resolved), unresolved=left)
+            found = [self._ledger.find(entry.key) for entry in before]
+            after = [entry for entry in found if entry is not None]
+            return Recovered(
+                resolved=tuple(entry for entry in after if _is_known(entry)),
+                unresolved=tuple(entry for entry in after if not entry.state.is_settled),
+            )
 
     async def clear(self) -> None:
         """Let a command pass that places, once nothing is left. Many that wait here share one look.

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from alor_async._policy.arguments import check_choice
 from alor_async._telemetry import ORDER_LOGGER
-from alor_async.errors import AlorError, BracketIncomplete, InvalidArgument, OrderOutcomeUnknown, OrderRejected
+from alor_async.errors import AlorError, BracketIncomplete, InvalidArgument, OrderOutcomeUnknown
 from alor_async.models.enums import Condition, ExecutionPolicy, GroupedOrderType, Side
 from alor_async.resources._commands import price_on_step
 from alor_async.resources._grouped import GroupedOrder
@@ -119,6 +119,7 @@ class Brackets:
         """Place all of it.
 
         Raises:
+            InvalidArgument: Nothing was sent.
             BracketIncomplete: It failed on the way; it says what stands.
         """
         placed: dict[str, OrderAck] = {}
@@ -130,7 +131,10 @@ class Brackets:
                 else:
                     placed[step] = await self._place(step, plan, timeout)
             except AlorError as error:
-                if isinstance(error, OrderRejected) and step != "group":
+                if isinstance(error, InvalidArgument) and not placed:
+                    raise
+                if step != "group" and not isinstance(error, OrderOutcomeUnknown):
+                    # It is sure not to stand: whatever else it may be, the ends would sleep for nothing.
                     await self._take_back(plan, placed, timeout)
                 raise _incomplete(step, plan, placed, error) from error
         if group_id is None:

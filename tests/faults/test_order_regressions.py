@@ -1,0 +1,110 @@
+"""What once went wrong with orders, one test each: none of it comes back unseen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from alor_async import (
+    AsyncAlor,
+    BracketIncomplete,
+    EntryState,
+    InvalidArgument,
+    OrderStatus,
+    RateLimited,
+    Side,
+    client_tag,
+    own_comment,
+)
+from alor_async.sandbox import Sandbox
+from tests.support.waiting import until
+from tests.support.world import STOCKS, low_and_high, new_sandbox
+
+SBER = "MOEX:SBER"
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with new_sandbox() as running:
+        yield running
+        running.check()
+
+
+def connect(sandbox: Sandbox, **options: Any) -> AsyncAlor:
+    return AsyncAlor(sandbox.refresh_token, environment=sandbox.environment, **options)
+
+
+# --- Tags: one order bears one, and no other order bears the same.
+
+
+@pytest.mark.parametrize("wire", ["rest", "cws"])
+async def test_an_order_without_a_tag_of_its_own_does_not_bear_that_of_the_order_it_replaces(
+    sandbox: Sandbox, wire: str
+) -> None:
+    price = low_and_high(sandbox)[0]
+    async with connect(sandbox, order_tags=True) as marking, connect(sandbox) as plain:
+        ack = await marking.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price, comment="mine")
+        order = await plain.account.get_order(STOCKS, ack.order_id)
+        assert client_tag(order.comment) is not None
+        if wire == "rest":
+            replacement = await plain.orders.replace_limit(order, lots=2)
+        else:
+            async with plain.command_socket() as socket:
+                replacement = await socket.orders.replace_limit(order, lots=2)
+        new = await plain.account.get_order(STOCKS, replacement.order_id)
+    assert (client_tag(new.comment), own_comment(new.comment)) == (None, "mine")
+
+
+# --- A cancelled caller has no error to resolve: recovering finds out for him.
+
+
+async def test_what_a_cancelled_caller_left_is_recovered_in_the_same_run(sandbox: Sandbox) -> None:
+    price = low_and_high(sandbox)[0]
+    async with connect(sandbox, order_tags=True) as alor:
+        sandbox.faults.ack.drop(how="hang", operation="orders.place_limit")
+        placing = asyncio.create_task(
+            alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price, request_id="left")
+        )
+        await until(lambda: bool(sandbox.orders()))
+        assert (await alor.recover_orders()).resolved == (), "its caller waits as yet, and is told himself"
+        placing.cancel()
+        await asyncio.wait([placing])
+        recovered = await alor.recover_orders()
+    assert [(entry.key, entry.state) for entry in recovered.resolved] == [("left", EntryState.ACCEPTED)]
+    assert recovered.unresolved == ()
+    assert [order.order_id for order in sandbox.orders()] == [recovered.resolved[0].order_id]
+
+
+# --- Brackets: ends do not sleep for an entry that is sure not to stand.
+
+
+async def place_bracket(sandbox: Sandbox, alor: AsyncAlor, **changes: Any) -> None:
+    price = low_and_high(sandbox)[0]
+    terms: dict[str, Any] = {"lots": 1, "price": price, "take_profit": price + 5, "stop_loss": price - 5}
+    await alor.order_groups.place_bracket(STOCKS, SBER, Side.BUY, **(terms | changes))
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+async def test_f111_ends_are_taken_back_when_the_entry_was_refused_before_acting(sandbox: Sandbox, status: int) -> None:
+    sandbox.faults.http.status(status, operation="orders.place_limit", times=None)
+    async with connect(sandbox) as alor:
+        with pytest.raises(BracketIncomplete) as caught:
+            await place_bracket(sandbox, alor)
+    assert caught.value.step == "entry"
+    assert caught.value.placed == {}
+    assert isinstance(caught.value.__cause__, RateLimited) == (status == 429)
+    assert not [stop for stop in sandbox.stop_orders() if stop.status.value == OrderStatus.WORKING]
+
+
+@pytest.mark.parametrize("changes", [{"lots": 0}, {"lots": -1}, {"comment": "x" * 101}, {"comment": "a\nb"}])
+async def test_bad_terms_of_a_bracket_are_a_mistake_and_no_half_done_bracket(
+    sandbox: Sandbox, changes: dict[str, Any]
+) -> None:
+    async with connect(sandbox) as alor:
+        with pytest.raises(InvalidArgument) as caught:
+            await place_bracket(sandbox, alor, **changes)
+    assert caught.value.argument in changes
+    assert not sandbox.stop_orders()

@@ -9,58 +9,28 @@ import asyncio
 import json
 import pickle
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, get_args
-from uuid import UUID
 
 import pytest
 
 from alor_async import AsyncAlor, Limits, OrderAck, RetryPolicy, Side, new_request_id
 from alor_async._orders.ledger import EntryState
 from alor_async.errors import ClosedError, InvalidArgument, OrderOutcomeUnknown, OrderRejected
-from alor_async.sandbox import Sandbox
 from alor_async.sandbox.gateway.dedupe import DedupeMode
-from tests.support.order_oracles import Outcome, check_oracles, orders_made, outcome_of
+from tests.faults.order_floor import SBER, Floor, new_floor
+from tests.support.order_oracles import orders_made, outcome_of
 from tests.support.waiting import until
-from tests.support.world import STOCKS, low_and_high, new_sandbox
+from tests.support.world import STOCKS
 
-SBER = "MOEX:SBER"
 PLACE = "orders.place_limit"
 MODES = get_args(DedupeMode)
 SAME_ID = RetryPolicy(commands="same_id", base=0.01)
 
 
-@dataclass
-class Floor:
-    """A sandbox, a client that marks its orders, and a price at which a purchase rests."""
-
-    sandbox: Sandbox
-    alor: AsyncAlor
-    low: Decimal
-    ids: dict[str, UUID] = field(default_factory=dict)
-
-    async def place(self, label: str, *, lots: int = 1, alor: AsyncAlor | None = None, **options: Any) -> OrderAck:
-        """Place a purchase that rests, under a request id that the label keeps."""
-        request_id = self.ids.setdefault(label, new_request_id())
-        return await (alor or self.alor).orders.place_limit(
-            STOCKS, SBER, Side.BUY, lots=lots, price=self.low, comment=label, request_id=request_id, **options
-        )
-
-    def check(self, label: str, outcome: Outcome, *, alor: AsyncAlor | None = None) -> list[str]:
-        """Ask the oracles."""
-        return check_oracles(self.sandbox, alor or self.alor, label, outcome, self.ids[label])
-
-
 @pytest.fixture
 async def floor() -> AsyncIterator[Floor]:
-    async with (
-        new_sandbox() as sandbox,
-        AsyncAlor(sandbox.refresh_token, environment=sandbox.environment, order_tags=True) as alor,
-    ):
-        await alor.get_claims()
-        yield Floor(sandbox, alor, low_and_high(sandbox)[0])
-        sandbox.check()
+    async with new_floor() as floor:
+        yield floor
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -8,91 +8,34 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any, get_args
-from uuid import UUID
+from typing import get_args
 
 import pytest
 
-from alor_async import AsyncAlor, OrderAck, RetryPolicy, Side, new_request_id
+from alor_async import OrderAck, RetryPolicy, Side, new_request_id
 from alor_async._orders.ledger import EntryState
 from alor_async.errors import InvalidArgument, OrderNotWorking, OrderRejected
 from alor_async.models import Condition
 from alor_async.sandbox import Sandbox
 from alor_async.sandbox.gateway.dedupe import DedupeMode
+from tests.faults.order_floor import SBER, Floor, new_floor
 from tests.support.order_oracles import Outcome, check_oracles, outcome_of
 from tests.support.shared_clock import SharedClock
-from tests.support.world import FUTURES, NOON, STOCKS, UNITED, last_noon, low_and_high, new_sandbox
+from tests.support.world import FUTURES, NOON, STOCKS, UNITED, last_noon, low_and_high
 
-SBER = "MOEX:SBER"
 REPLACE, CANCEL, CANCEL_ALL = "orders.replace_limit", "orders.cancel", "orders.cancel_all"
 MODES = get_args(DedupeMode)
 KNOWING = [mode for mode in MODES if mode != "off"]
 SAME_ID = RetryPolicy(commands="same_id", base=0.01)
 
 
-@dataclass
-class Floor:
-    """A sandbox whose only orders are ours, and a client that marks them."""
-
-    sandbox: Sandbox
-    alor: AsyncAlor
-    low: Decimal
-    ids: dict[str, UUID] = field(default_factory=dict)
-
-    async def place(self, label: str, *, lots: int = 5) -> OrderAck:
-        return await self.alor.orders.place_limit(
-            STOCKS, SBER, Side.BUY, lots=lots, price=self.low, comment=label, request_id=self._id_of(label)
-        )
-
-    async def replace(self, order_id: str, label: str, *, lots: int = 5, **options: Any) -> OrderAck:
-        return await self.alor.orders.replace_limit(
-            STOCKS,
-            order_id,
-            SBER,
-            Side.BUY,
-            lots=lots,
-            price=self.low - 1,
-            comment=label,
-            request_id=self._id_of(label),
-            **options,
-        )
-
-    async def cancel(self, order_id: str) -> OrderAck:
-        return await self.alor.orders.cancel(STOCKS, order_id)
-
-    def fill(self, lots: int) -> None:
-        """Let the crowd sell to the best bid, which is ours."""
-        assert self.sandbox.market["SBER"].take("sell", lots=lots) == lots
-
-    def status(self, order_id: str) -> str:
-        (order,) = (one for one in self.sandbox.orders(STOCKS) if one.order_id == order_id)
-        return order.status.value
-
-    def check(self, label: str, outcome: Outcome) -> list[str]:
-        return check_oracles(self.sandbox, self.alor, label, outcome, self.ids[label])
-
-    def sent(self) -> int:
-        """How many commands have left."""
-        return sum(one.method in {"POST", "PUT", "DELETE"} and one.server == "api" for one in self.sandbox.requests)
-
-    def _id_of(self, label: str) -> UUID:
-        return self.ids.setdefault(label, new_request_id())
-
-
 @pytest.fixture
 async def floor() -> AsyncIterator[Floor]:
-    async with (
-        new_sandbox() as sandbox,
-        AsyncAlor(sandbox.refresh_token, environment=sandbox.environment, order_tags=True) as alor,
-    ):
-        await alor.get_claims()
-        low = low_and_high(sandbox)[0]
-        sandbox.market["SBER"].clear()
-        yield Floor(sandbox, alor, low)
-        sandbox.check()
+    """Nobody else is in the book."""
+    async with new_floor() as floor:
+        floor.sandbox.market["SBER"].clear()
+        yield floor
 
 
 def not_working(outcome: Outcome) -> OrderNotWorking:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from alor_async._orders.intent import Intent, OrderAck, Verb
 from alor_async._orders.kept_terms import KeptTerms
 from alor_async._orders.ledger import EntryState, LedgerEntry, OrderLedger
@@ -117,7 +119,10 @@ class OrderDesk:
         intent.mark(tag)
         entry = self._entry(intent, wire.name, key, tag)
         self._kept.check(entry)
-        is_repeat = self._check_key(entry, self._retries if retries is None else retries)
+        left = self._check_key(entry, self._retries if retries is None else retries)
+        is_repeat = left is not None
+        if left is not None:
+            timeout = self._within(timeout, left)
         self._under_way.add(key)
         try:
             if not is_repeat:
@@ -207,12 +212,13 @@ class OrderDesk:
             raise
         except OrderRejected as rejected:
             if is_repeat and not rejected.replayed:
-                doubt = outcome_unknown(intent, "refused now, but it was sent before under this request id")
-                doubt.resolve_by(partial(self._find_out, entry, request_id=intent.request_id))
-                raise doubt from rejected
+                raise self._still_unknown(intent, entry, "refused now") from rejected
             settle(EntryState.REJECTED, reason=rejected.reason or rejected.code)
             raise await self._resolver.tell_state(rejected, question_about(entry)) from rejected.__cause__
         except AlorError as error:
+            if is_repeat and not isinstance(error, InvalidArgument):
+                # It proves that nothing was acted on this time. The caller asks about the order.
+                raise self._still_unknown(intent, entry, f"not repeated ({error})") from error
             if not is_repeat:
                 settle(EntryState.NOT_SENT, reason=type(error).__name__)
             raise
@@ -224,6 +230,17 @@ class OrderDesk:
         settle(EntryState.ACCEPTED, order_id=ack.order_id)
         self._kept.note(entry, ack.order_id)
         return ack
+
+    def _still_unknown(self, intent: Intent[object], entry: LedgerEntry, problem: str) -> OrderOutcomeUnknown:
+        """Say of a repeat that came to nothing that the first attempt may have been carried out all the same."""
+        doubt = outcome_unknown(intent, f"{problem}, but it was sent before under this request id")
+        doubt.resolve_by(partial(self._find_out, entry, request_id=intent.request_id))
+        return doubt
+
+    def _within(self, timeout: float | Timeouts | None, seconds: float) -> Timeouts:
+        """Bound the time-outs of a call, its waits included."""
+        limits = self._session.time_limits(timeout)
+        return limits if limits.total <= seconds else msgspec.structs.replace(limits, total=seconds)
 
     async def _find_out(self, entry: LedgerEntry, timeout: float, *, request_id: UUID | str | None = None) -> OrderAck:
         question = question_about(entry, request_id)
@@ -272,11 +289,12 @@ class OrderDesk:
             created_at=datetime.fromtimestamp(self._clock.now(), UTC),
         )
 
-    def _check_key(self, entry: LedgerEntry, retries: RetryPolicy) -> bool:
+    def _check_key(self, entry: LedgerEntry, retries: RetryPolicy) -> float | None:
         """Refuse a key that served before, unless it is the same command over the one wire that knows its keys again.
 
         Returns:
-            Whether this is a repeat of a command that may have been carried out.
+            For how long the broker knows the key, where this repeats a command that may have been carried out; seconds. Not a
+            byte may leave after that: it would be another order. None where this is no repeat.
 
         Raises:
             InvalidArgument: The key was used for another command, is in use, or the broker may have forgotten it.
@@ -285,11 +303,11 @@ class OrderDesk:
             raise InvalidArgument("request_id", "is in use: wait for the end of the command that bears it")
         known = self.ledger.find(entry.key)
         if known is None:
-            return False
+            return None
         if known.digest != entry.digest:
             raise InvalidArgument("request_id", "was used for another order: a key serves for one alone")
         if known.state in _HARMLESS:
-            return False
+            return None
         if known.state is EntryState.ACKNOWLEDGED:
             raise InvalidArgument("request_id", "belongs to a command that was acknowledged: take another")
         if not known.wire == entry.wire == "rest":
@@ -298,12 +316,13 @@ class OrderDesk:
                 "was used already, and a command socket does not know keys again: resolve that command first",
             )
         age = abs((entry.created_at - known.created_at).total_seconds())
-        if isinstance(retries, RetryPolicy) and age >= retries.request_id_life:
+        life = retries.request_id_life if isinstance(retries, RetryPolicy) else self._retries.request_id_life
+        if age >= life:
             raise InvalidArgument(
                 "request_id",
                 f"was used {age:.0f} s ago, and the broker may not know it again: resolve that command first",
             )
-        return True
+        return life - age
 
 
 class Desk:

@@ -13,8 +13,12 @@ from alor_async import (
     BracketIncomplete,
     EntryState,
     InvalidArgument,
+    Limits,
+    OrderOutcomeUnknown,
     OrderStatus,
     RateLimited,
+    RequestTimeout,
+    RetryPolicy,
     Side,
     client_tag,
     own_comment,
@@ -76,6 +80,31 @@ async def test_what_a_cancelled_caller_left_is_recovered_in_the_same_run(sandbox
     assert [(entry.key, entry.state) for entry in recovered.resolved] == [("left", EntryState.ACCEPTED)]
     assert recovered.unresolved == ()
     assert [order.order_id for order in sandbox.orders()] == [recovered.resolved[0].order_id]
+
+
+# --- A repeat under the same key never leaves after the broker may have forgotten it.
+
+
+async def test_f093_a_repeat_that_waits_for_its_turn_does_not_outlive_its_key(sandbox: Sandbox) -> None:
+    price = low_and_high(sandbox)[0]
+    policy = RetryPolicy(request_id_life=1.0)
+    async with connect(sandbox, retries=policy, limits=Limits(in_flight=2)) as alor:
+
+        async def place() -> None:
+            await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price, request_id="once")
+
+        sandbox.faults.ack.drop(operation="orders.place_limit")
+        with pytest.raises(OrderOutcomeUnknown):
+            await place()
+        sandbox.faults.ack.drop(how="hang", operation="get_server_time")
+        reading = asyncio.create_task(alor.get_server_time(timeout=2.0, retries=RetryPolicy(attempts=1)))
+        await until(lambda: sandbox.requests.count("get_server_time") == 1)
+        sandbox.faults.dedupe.forget()
+        with pytest.raises(OrderOutcomeUnknown, match="it was sent before under this request id"):
+            await place()
+        await asyncio.wait([reading])
+        assert isinstance(reading.exception(), RequestTimeout)
+    assert len(sandbox.orders()) == 1
 
 
 # --- Brackets: ends do not sleep for an entry that is sure not to stand.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alor_async import EntryState, MemoryLedger, OrderAck, RetryPolicy, Side
+from alor_async import EntryState, MemoryLedger, OrderAck, RetryPolicy, Side, Timeouts
 from alor_async._contract import bodies, operations
 from alor_async._orders.desk import OrderDesk
 from alor_async._orders.intent import Intent, Verb
@@ -23,6 +23,8 @@ from alor_async.errors import (
     OrderOutcomeUnknown,
     OrderRejected,
     OrdersUnresolved,
+    RateLimited,
+    TokenRefused,
 )
 from alor_async.models import Exchange
 from alor_async.values import InstrumentId
@@ -53,11 +55,13 @@ class Wire:
         self.name = name
         self.answers: list[OrderAck | BaseException | Callable[[], Awaitable[OrderAck]]] = []
         self.sent: list[tuple[str, EntryState | None]] = []
+        self.limits: list[object] = []
         self._ledger = ledger
 
     async def send(self, intent: Intent[object], timeout: object, retries: object) -> OrderAck:
         key = str(intent.request_id)
         self.sent.append((key, states(self._ledger, key)[0]))
+        self.limits.append(timeout)
         answer = self.answers.pop(0) if self.answers else YES
         if isinstance(answer, BaseException):
             raise answer
@@ -370,3 +374,36 @@ async def test_what_was_acknowledged_meanwhile_is_neither_found_out_nor_left(rig
     assert recovered.resolved == ()
     assert [one.key for one in recovered.unresolved] == ["older"]
     await office.desk.close()
+
+
+# --- What a repeat may do, and what its failure says.
+
+
+@pytest.mark.parametrize(
+    ("age", "timeout", "total"), [(10, None, 30.0), (50, None, 10.0), (50, 5.0, 5.0), (50, 20.0, 10.0)]
+)
+async def test_f093_a_repeat_ends_before_the_broker_may_have_forgotten_its_key(
+    office: Office, age: float, timeout: float | None, total: float
+) -> None:
+    await office.send_after(unknown())
+    office.clock.wall += age
+    await office.desk.carry_out(intent(), office.wire, timeout, None)
+    limits = office.wire.limits[-1]
+    assert isinstance(limits, Timeouts)
+    assert limits.total == total
+
+
+@pytest.mark.parametrize(
+    "failure", [ConnectError("no"), RateLimited("no", status=429), TokenRefused("no"), ClosedError("no")], ids=repr
+)
+@pytest.mark.parametrize("before", [YES, unknown()], ids=["yes", "unknown"])
+async def test_a_repeat_that_comes_to_nothing_says_nothing_of_the_order(
+    office: Office, before: Any, failure: AlorError
+) -> None:
+    await office.send_after(before)
+    office.wire.answers = [failure]
+    with pytest.raises(OrderOutcomeUnknown, match="was sent before") as caught:
+        await office.send()
+    assert caught.value.__cause__ is failure
+    if before is YES:
+        assert (await caught.value.resolve()).order_id == "7"

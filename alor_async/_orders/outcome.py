@@ -45,6 +45,7 @@ _REFUSED: Final = frozenset({400, 404, 405, 406, 411, 413, 414, 415, 422, 431})
 _BRACKETED: Final = re.compile(r"(?<!\s)\s*+\(\d++\)\s*$")
 _TIMED_OUT_IN_WORDS: Final = re.compile(r"timed?[ -]?out", re.IGNORECASE)
 _REPEATED: Final = re.compile(r"already (?:been )?handled", re.IGNORECASE)
+_STOPPED_WAITING: Final = "the broker stopped waiting for the exchange"
 _HANDLED_BEFORE: Final = "the broker handled this request id before and does not say how"
 _LONGEST_REASON: Final = 300
 _LONGEST_CODE: Final = 64
@@ -117,8 +118,8 @@ def _judge_body(intent: Intent[object], status: int, body: bytes, *, replayed: b
         return unknown(intent, _HANDLED_BEFORE) if replayed else _open_old_response(intent, refusal.old_response)
     code = _code_of(refusal)
     reason = _first_text(refusal.message, refusal.detail, _validation_text(refusal.errors), refusal.title)
-    if code in _TIMED_OUT or (code is None and reason is not None and _TIMED_OUT_IN_WORDS.search(reason)):
-        return unknown(intent, "the broker stopped waiting for the exchange")
+    if code in _TIMED_OUT or _says_timed_out(reason if code is None else code):
+        return unknown(intent, _STOPPED_WAITING)
     if reason is not None and _REPEATED.search(reason):
         return unknown(intent, _HANDLED_BEFORE)
     if code is None and refusal.order_number is not None:
@@ -133,6 +134,9 @@ def _judge_text(intent: Intent[object], status: int, body: bytes, *, replayed: b
         # It may have been one of the broker's answers, perhaps the copy of a yes, and cannot be read.
         return unknown(intent, f"the broker answered {status} with a body that cannot be read")
     reason = None if is_page else _plain_text(body)
+    if _says_timed_out(reason):
+        # So the copy of an earlier answer may look: its text alone.
+        return unknown(intent, _STOPPED_WAITING)
     if reason is not None and _REPEATED.search(reason):
         return unknown(intent, _HANDLED_BEFORE)
     return _rejected(intent, status, None, reason, replayed=replayed, by_broker=not is_page)
@@ -213,6 +217,10 @@ def _plain_text(body: bytes) -> str | None:
     if body == b"null":
         return None
     return _on_one_line(_without_quotes(body).decode("utf-8", "replace")) or None
+
+
+def _says_timed_out(text: str | None) -> bool:
+    return text is not None and _TIMED_OUT_IN_WORDS.search(text) is not None
 
 
 def _says_not_found(reason: str | None) -> bool:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["CommandLine"]
 
 _CLOSE_TIME: Final = 1.5
+_LAST_WORDS: Final = 0.3
+"""How long closing waits for replies; seconds."""
 _LONGEST_ORDERED_PAUSE: Final = 60.0
 _PATH: Final = "/cws"
 _CAUSES: Final = {
@@ -110,6 +112,7 @@ class CommandLine:
         self._failures = 0
         self._rejected_tokens = 0
         self._ordered_pause = 0.0
+        self._quiet: asyncio.Future[None] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -157,12 +160,27 @@ class CommandLine:
         dialogue, task = self._dialogue, self._task
         try:
             if dialogue is not None:
-                # The goodbye: what was replied to before it is still heard.
+                await self._hear_last_words(dialogue)
                 await dialogue.connection.close()
         finally:
             task.cancel()
             self._task = None
         await asyncio.wait({task}, timeout=_CLOSE_TIME)
+
+    async def _hear_last_words(self, dialogue: CommandDialogue) -> None:
+        """Wait a moment for replies that are on their way: each is one doubt less."""
+        if not dialogue.in_flight:
+            return
+        self._quiet = asyncio.get_running_loop().create_future()
+        timer = self.clock.call_later(_LAST_WORDS, self._note_quiet)
+        try:
+            await self._quiet
+        finally:
+            timer.cancel()
+
+    def _note_quiet(self) -> None:
+        if self._quiet is not None and not self._quiet.done():
+            self._quiet.set_result(None)
 
     # For whoever has commands.
 
@@ -211,6 +229,8 @@ class CommandLine:
     def pump(self) -> None:
         """Send what may be sent: cancels before anything else."""
         dialogue = self._dialogue
+        if not self.in_flight:
+            self._note_quiet()
         if dialogue is None:
             return
         while True:

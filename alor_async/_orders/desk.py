@@ -15,6 +15,7 @@ from alor_async._orders.kept_terms import KeptTerms
 from alor_async._orders.ledger import EntryState, LedgerEntry, OrderLedger
 from alor_async._orders.leftovers import RECOVERY_TIME, Leftovers, Recovered
 from alor_async._orders.outcome import unknown as outcome_unknown
+from alor_async._orders.own_orders import RemembersOrders
 from alor_async._orders.resolve import Question, Resolver
 from alor_async._orders.tags import tag_of
 from alor_async._policy.clock import Clock
@@ -83,6 +84,8 @@ class OrderDesk:
                 await self.ledger.open()
                 self._is_open = True
                 self._leftovers.note()
+                if isinstance(self.ledger, RemembersOrders):
+                    self._kept.learn(self.ledger.list_accepted())
 
     async def close(self) -> None:
         """Close the ledger, after the commands that are being cut short have told what they know."""
@@ -184,13 +187,15 @@ class OrderDesk:
         self, intent: Intent[object], wire: OrderWire, timeout: float | Timeouts | None, retries: RetryPolicy | None
     ) -> OrderAck:
         """Send what is not written down: the state of its order proves it."""
+        began = self._clock.monotonic()
         try:
             return await wire.send(intent, timeout, retries)
         except OrderOutcomeUnknown as unknown:
             unknown.resolve_by(partial(self._resolver.resolve, question_of(intent)))
             raise
         except OrderRejected as rejected:
-            raise await self._resolver.tell_state(rejected, question_of(intent)) from rejected.__cause__
+            left = self._left(timeout, began)
+            raise await self._resolver.tell_state(rejected, question_of(intent), left) from rejected.__cause__
 
     async def _send(
         self,
@@ -204,6 +209,7 @@ class OrderDesk:
     ) -> OrderAck:
         """Send, and settle. Where the same command was sent before, this attempt's failure says nothing about that one."""
         settle = partial(self._settle, entry)
+        began = self._clock.monotonic()
         try:
             ack = await wire.send(intent, timeout, retries)
         except OrderOutcomeUnknown as unknown:
@@ -214,7 +220,8 @@ class OrderDesk:
             if is_repeat and not rejected.replayed:
                 raise self._still_unknown(intent, entry, "refused now") from rejected
             settle(EntryState.REJECTED, reason=rejected.reason or rejected.code)
-            raise await self._resolver.tell_state(rejected, question_about(entry)) from rejected.__cause__
+            left = self._left(timeout, began)
+            raise await self._resolver.tell_state(rejected, question_about(entry), left) from rejected.__cause__
         except AlorError as error:
             if is_repeat and not isinstance(error, InvalidArgument):
                 # It proves that nothing was acted on this time. The caller asks about the order.
@@ -241,6 +248,10 @@ class OrderDesk:
         """Bound the time-outs of a call, its waits included."""
         limits = self._session.time_limits(timeout)
         return limits if limits.total <= seconds else msgspec.structs.replace(limits, total=seconds)
+
+    def _left(self, timeout: float | Timeouts | None, began: float) -> float:
+        """How much is left of the time of a call."""
+        return self._session.time_limits(timeout).total - (self._clock.monotonic() - began)
 
     async def _find_out(self, entry: LedgerEntry, timeout: float, *, request_id: UUID | str | None = None) -> OrderAck:
         question = question_about(entry, request_id)

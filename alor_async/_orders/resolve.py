@@ -108,19 +108,26 @@ class Resolver:
         unknown.resolve_by(partial(self.resolve, question))
         raise unknown from failure
 
-    async def tell_state(self, error: OrderRejected, question: Question) -> OrderRejected:
+    async def tell_state(self, error: OrderRejected, question: Question, limit: float) -> OrderRejected:
         """Read once how the order stands that a refused replace or cancel named, and let the refusal say so.
+
+        Args:
+            error: The refusal.
+            question: What was refused.
+            limit: How long it may take; seconds. It takes two at most.
 
         Returns:
             The refusal, as it was when the read fails or explains nothing.
         """
-        if question.order_id is None or question.verb not in {Verb.REPLACE, Verb.CANCEL}:
+        if question.order_id is None or question.verb not in {Verb.REPLACE, Verb.CANCEL} or limit <= 0:
             return error
         get = operations.ACCOUNT_GET_STOP_ORDER if question.is_stop else operations.ACCOUNT_GET_ORDER
         place = {"exchange": question.exchange, "portfolio": question.portfolio, "order_id": question.order_id}
         order: Order | StopOrder
         try:
-            order = await self._session.send(get.request_with(place, format=Format.HEAVY), _STATE_TIME, _ONCE)
+            order = await self._session.send(
+                get.request_with(place, format=Format.HEAVY), min(limit, _STATE_TIME), _ONCE
+            )
         except AlorError:
             return error
         return tell_state(error, question, order)

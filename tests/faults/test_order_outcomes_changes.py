@@ -139,6 +139,16 @@ async def test_f104_a_read_that_fails_changes_nothing_of_what_the_refusal_means(
     assert floor.sandbox.requests.count("account.get_order") == 2, "one read each"
 
 
+async def test_f107_telling_the_state_takes_no_longer_than_the_call_may(floor: Floor) -> None:
+    placed = await floor.place("old")
+    floor.fill(5)
+    floor.sandbox.faults.ack.drop(operation="account.get_order", how="hang")
+    async with asyncio.timeout(1.5):
+        outcome = await outcome_of(floor.replace(placed.order_id, "new", timeout=0.5))
+    assert not_working(outcome).order_status is None
+    floor.check("new", outcome)
+
+
 @pytest.mark.parametrize("seed", range(12))
 async def test_f105_a_replace_that_races_fills_never_trades_more_than_was_asked_for(floor: Floor, seed: int) -> None:
     """Whoever is first: the old order's fills and the new order's lots are told as they are."""

@@ -132,7 +132,7 @@ def exchange() -> Iterator[Sandbox]:
 
 
 @pytest.mark.parametrize("on_disk", [False, True], ids=["memory", "disk"])
-def test_f089_f116_the_promises_hold_over_any_sequence(exchange: Sandbox, on_disk: bool) -> None:
+def test_f089_f091_f105_f108_the_promises_hold_over_any_sequence(exchange: Sandbox, on_disk: bool) -> None:
     loop = asyncio.new_event_loop()
     make: Callable[[], OrdersMachine] = lambda: OrdersMachine(exchange, loop, on_disk=on_disk)  # noqa: E731
     try:

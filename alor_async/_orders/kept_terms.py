@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from alor_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from alor_async._orders.ledger import LedgerEntry
 
 __all__ = ["KeptTerms"]
@@ -23,7 +26,13 @@ class KeptTerms:
     __slots__ = ("_makers",)
 
     def __init__(self) -> None:
-        self._makers: dict[_Key, LedgerEntry] = {}
+        self._makers: OrderedDict[_Key, LedgerEntry] = OrderedDict()
+
+    def learn(self, accepted: Iterable[LedgerEntry]) -> None:
+        """Remember what earlier runs made, the oldest first."""
+        for entry in accepted:
+            if entry.order_id is not None:
+                self.note(entry, entry.order_id)
 
     def check(self, entry: LedgerEntry) -> None:
         """Refuse to replace a derivatives order by one of another side or symbol.
@@ -46,7 +55,7 @@ class KeptTerms:
             entry = original
         self._makers[_key(entry, order_id)] = entry
         if len(self._makers) > _MOST_KEPT:
-            del self._makers[next(iter(self._makers))]
+            self._makers.popitem(last=False)
 
     def _original(self, entry: LedgerEntry) -> LedgerEntry | None:
         return None if entry.replaces is None else self._makers.get(_key(entry, entry.replaces))

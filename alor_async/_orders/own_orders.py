@@ -50,9 +50,8 @@ class OwnOrders:
     async def open(self) -> None:
         """Open the ledger, and learn what it remembers."""
         await self.ledger.open()
-        if isinstance(self.ledger, RemembersOrders):
-            for entry in self.ledger.list_accepted():
-                self._note(entry)
+        for entry in self.list_accepted():
+            self._note(entry)
 
     async def record(self, entry: LedgerEntry) -> None:
         """Pass an entry on."""
@@ -75,6 +74,10 @@ class OwnOrders:
     def list_open(self) -> tuple[LedgerEntry, ...]:
         """List the entries of which something is left to find out."""
         return self.ledger.list_open()
+
+    def list_accepted(self) -> tuple[LedgerEntry, ...]:
+        """List what was accepted, the oldest first; nothing where the ledger does not remember that."""
+        return self.ledger.list_accepted() if isinstance(self.ledger, RemembersOrders) else ()
 
     def acknowledge(self, key: str) -> None:
         """Pass on that the owner has seen to an entry himself."""

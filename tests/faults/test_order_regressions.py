@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +21,13 @@ from alor_async import (
     RequestTimeout,
     RetryPolicy,
     Side,
+    SqliteLedger,
     client_tag,
     own_comment,
 )
 from alor_async.sandbox import Sandbox
 from tests.support.waiting import until
-from tests.support.world import STOCKS, low_and_high, new_sandbox
+from tests.support.world import FUTURES, STOCKS, low_and_high, new_sandbox
 
 SBER = "MOEX:SBER"
 
@@ -137,3 +139,25 @@ async def test_bad_terms_of_a_bracket_are_a_mistake_and_no_half_done_bracket(
             await place_bracket(sandbox, alor, **changes)
     assert caught.value.argument in changes
     assert not sandbox.stop_orders()
+
+
+# --- Derivatives keep their side and symbol, whoever made the order.
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["where the ledger remembers", "where nothing does"])
+async def test_f106_another_side_is_refused_for_a_derivatives_order_of_an_earlier_run(
+    sandbox: Sandbox, tmp_path: Path, is_known: bool
+) -> None:
+    low = sandbox.market["SiZ6"].book.bids[-1].price
+    file = tmp_path / "orders.sqlite"
+    async with connect(sandbox, ledger=SqliteLedger(file)) as alor:
+        ack = await alor.orders.place_limit(FUTURES, "MOEX:SiZ6", Side.BUY, lots=1, price=low)
+    async with connect(sandbox, ledger=SqliteLedger(file) if is_known else None) as alor:
+        replacing = alor.orders.replace_limit(FUTURES, ack.order_id, "MOEX:SiZ6", Side.SELL, lots=1, price=low)
+        if is_known:
+            with pytest.raises(InvalidArgument, match="keeps its own") as caught:
+                await replacing
+            assert caught.value.argument == "side"
+            assert sandbox.requests.count("orders.replace_limit") == 0
+        else:
+            await replacing

@@ -117,7 +117,7 @@ class OrdersMachine(RuleBasedStateMachine):
 
     @rule(seconds=some.sampled_from([1.0, 30.0, 61.0, 3600.0, 43_200.0, 345_600.0]))
     def advance(self, seconds: float) -> None:
-        self.world.advance(seconds)
+        self.run(self.world.advance(seconds))
 
     @invariant()
     def promises_hold(self) -> None:

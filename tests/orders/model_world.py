@@ -200,10 +200,12 @@ class World:
         """Find out, by reading alone."""
         assert intent.unknown is not None
         sent = sum(one.method != "GET" for one in self.sandbox.requests)
+        shown = {order.order_id for order in self.sandbox.orders(STOCKS)}
+        stood = not self.are_reads_down and bool(shown & set(self.made()[intent.label]))
         outcome = await outcome_of(intent.unknown.resolve(timeout=0))
         assert sum(one.method != "GET" for one in self.sandbox.requests) == sent, "resolving sends no command"
-        shown, made = {order.order_id for order in self.sandbox.orders(STOCKS)}, self.made()[intent.label]
-        if intent.best == "unknown" and not self.are_reads_down and shown & set(made):
+        made = self.made()[intent.label]
+        if intent.best == "unknown" and stood:
             assert outcome.ending == "ack", f"{intent.label} stands, and resolving did not see it"
         if intent.best == "unknown" and not made and (intent.old is None or self._status(intent.old) != "filled"):
             assert outcome.ending == "unknown", f"{intent.label} is not there, which proves nothing"

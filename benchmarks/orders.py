@@ -75,9 +75,7 @@ async def _on_disk(server: Server, access: str, in_memory: list[float]) -> list[
 
 
 def _client(server: Server, access: str, ledger: OrderLedger | None = None) -> AsyncAlor:
-    return AsyncAlor(
-        StaticToken(access), environment=environment(server), limits=Limits(in_flight=512), ledger=ledger
-    )
+    return AsyncAlor(StaticToken(access), environment=environment(server), limits=Limits(in_flight=512), ledger=ledger)
 
 
 def _bare(server: Server, raw: aiohttp.ClientSession, access: str) -> Callable[[], Awaitable[object]]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.support.loops import CheckedLoop
 
 HERE = Path(__file__).parent
 SOCKETS = HERE / "sandbox" / "sockets"
@@ -24,3 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(place) for place in HEAVY):
             item.add_marker(pytest.mark.heavy)
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run every test on a loop that checks its use; `PYTHONASYNCIODEBUG=1` shows where each future was made as well."""
+    return {"loop": asyncio.SelectorEventLoop if os.environ.get("PYTHONASYNCIODEBUG") else CheckedLoop}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the collector leave alone what lives as long as the run: modules and thousands of tests, walked again and again."""
+    gc.collect()
+    gc.freeze()

@@ -37,17 +37,6 @@ READ_OF: Final = {call.operation: call for call in ALL_READS if not call.method.
 """One plain call of each operation that reads."""
 
 
-@contextmanager
-def swiftly() -> Iterator[None]:
-    """Leave asyncio's debug mode for a sweep: it keeps a traceback for every callback, which takes most of the time."""
-    loop = asyncio.get_running_loop()
-    loop.set_debug(False)
-    try:
-        yield
-    finally:
-        loop.set_debug(True)
-
-
 class Desk:
     """A client, the sandbox that it talks to, and what can be done to the answers in between."""
 
@@ -72,7 +61,7 @@ class Desk:
             armed = faults.net.raw(self._raw, close=False, operation=operation, times=None)
         else:
             armed = faults.http.body(lambda _: self._body, content_type=content_type, operation=operation, times=None)
-        with swiftly(), armed:
+        with armed:
             yield
 
     def _raw(self) -> bytes:
@@ -126,11 +115,10 @@ class Desk:
 
     async def fresh(self) -> None:
         """Clear what is left of earlier commands and make a new world, in which the same commands mean new orders."""
-        with swiftly():
-            for portfolio in (STOCKS, FUTURES):
-                await self.alor.orders.cancel_all(portfolio)
-                await self.alor.stop_orders.cancel_all(portfolio)
-            self.world = await make_world(self.sandbox, self.alor)
+        for portfolio in (STOCKS, FUTURES):
+            await self.alor.orders.cancel_all(portfolio)
+            await self.alor.stop_orders.cancel_all(portfolio)
+        self.world = await make_world(self.sandbox, self.alor)
 
     def acts_since(self, mark: int) -> int:
         """Count what the exchange did on command, and did not refuse, since an entry of its journal."""

@@ -24,7 +24,6 @@ async def desk() -> AsyncIterator[tuple[Sandbox, AsyncAlor]]:
         new_sandbox() as sandbox,
         AsyncAlor(sandbox.refresh_token, environment=sandbox.environment, limits=Limits(in_flight=128)) as alor,
     ):
-        asyncio.get_running_loop().set_debug(False)  # its traceback for every callback takes most of the time
         await alor.get_server_time()
         assert sandbox.tokens.refreshes == 1
         sandbox.faults.auth.expire_now()

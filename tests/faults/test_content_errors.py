@@ -24,7 +24,7 @@ from alor_async.errors import (
 from tests.contract.call_kit import Call
 from tests.contract.call_orders import COMMANDS
 from tests.faults import content_support
-from tests.faults.content_support import ALL_READS, PAGE, Desk, assert_fit_for_a_log, named, swiftly
+from tests.faults.content_support import ALL_READS, PAGE, Desk, assert_fit_for_a_log, named
 
 desk, exchange = content_support.desk, content_support.exchange
 
@@ -77,7 +77,6 @@ async def failed(desk: Desk, call: Call, status: int, body: bytes, content_type:
     headers = {"Content-Type": content_type}
     started = time.perf_counter()
     with (
-        swiftly(),
         desk.sandbox.faults.http.status(status, body=body, headers=headers, operation=operation, times=None),
         pytest.raises(AlorError) as caught,
     ):

@@ -209,7 +209,6 @@ class TestGuids:
             assert not pings & set(guids)
 
     async def test_f143_nor_among_thousands(self, server: StreamServer) -> None:
-        asyncio.get_running_loop().set_debug(False)
         names = [f"MOEX:I{number}" for number in range(1_000)]
         async with server.client(settings(requests_per_second=1e6)) as alor:
             for _ in range(3):

@@ -27,12 +27,8 @@ A_WHILE = 0.01
 
 @pytest.fixture
 async def server() -> AsyncIterator[StreamServer]:
-    """A server, and a loop that does not keep a traceback of every callback."""
-    loop = asyncio.get_running_loop()
-    loop.set_debug(False)
     async with StreamServer() as running:
         yield running
-    loop.set_debug(True)
 
 
 async def pour(line: Line, stream: str, guid: str, key: str, count: int = FLOOD, **changes: object) -> None:

@@ -31,12 +31,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def server(clock: ManualClock) -> AsyncIterator[StreamServer]:
-    """A server, and a loop that does not keep a traceback of every callback: these tests have very many of them."""
-    loop = asyncio.get_running_loop()
-    loop.set_debug(False)
     async with StreamServer(clock=clock) as running:
         yield running
-    loop.set_debug(True)
 
 
 def names(count: int) -> list[str]:

@@ -77,8 +77,6 @@ class TestSnapshots:
 
 class TestMarketTrades:
     async def test_f138_the_deepest_snapshot_repeats_nothing(self, server: StreamServer) -> None:
-        asyncio.get_running_loop().set_debug(False)
-
         async def history(line: Line, guid: str, last: int) -> None:
             for number in range(last - 4_999, last + 1):
                 line.send("streams.market_trades", guid, id=number, h=True)

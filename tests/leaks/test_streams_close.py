@@ -102,7 +102,6 @@ async def test_with_consumers_that_wait_are_cancelled_or_gone(sandbox: Sandbox) 
 @pytest.mark.usefixtures("nothing_left")
 async def test_a_thousand_subscriptions_that_come_and_go_leave_no_trace(sandbox: Sandbox) -> None:
     """What is kept for a subscription goes with it: the hub holds nobody who left."""
-    asyncio.get_running_loop().set_debug(False)
     async with client_of(sandbox, max_sockets=1) as alor, alor.streams.quotes("MOEX:GAZP"):
         tasks = our_tasks()
         gone = []

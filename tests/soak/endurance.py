@@ -48,7 +48,6 @@ async def endure_an_outage(hours: float) -> Outage:
     async with Sandbox(3, time="stepped", start=MORNING) as sandbox:
         # A long step: nothing happens at the exchange meanwhile, and the client's own timers are kept to the microsecond.
         both = SharedClock(sandbox, step=600.0)
-        asyncio.get_running_loop().set_debug(False)  # it would keep a stack for each of very many timers
         async with both.client() as alor, AsyncExitStack() as stack:
             steps = {name: sandbox.market[name].spec.price_step for name in ("MOEX:SBER", "MOEX:GAZP")}
             view = View(alor, PORTFOLIO, steps, sandbox.clock.now)

@@ -61,7 +61,8 @@ async def test_a_long_page_is_sent_while_it_is_made_and_others_are_served_meanwh
     assert times == sorted(set(times))
     short = await call("GET", "/md/v2/history", query=history(now, 3), format="Slim")
     assert "Content-Length" in short.headers
-    assert [candle["t"] for candle in short.json["h"]][:500] == times[-len(short.json["h"]) :][:500]
+    known = [candle["t"] for candle in short.json["h"] if candle["t"] <= times[-1]]  # a minute may have begun since
+    assert known[:500] == times[-len(known) :][:500]
 
 
 async def test_a_fault_takes_hold_of_a_long_page_as_a_whole(call: Caller) -> None:

@@ -117,6 +117,20 @@ class Valid:
         return estimate if path.endswith("estimate") else order
 
 
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[Sandbox]:
+    """One for the whole module: it outlives everything that is done to it here, and is healthy in the end."""
+    with Sandbox(seed=42) as running:
+        yield running
+        running.check()
+
+
+@pytest.fixture
+def sandbox(exchange: Sandbox) -> Sandbox:
+    exchange.requests.clear()
+    return exchange
+
+
 @pytest.fixture
 def valid(sandbox: Sandbox, portfolio: str) -> Valid:
     return Valid(sandbox, portfolio)

@@ -151,7 +151,7 @@ async def test_f152_after_a_bad_hour_the_broker_runs_what_the_client_has(seed: i
                 market = sandbox.market[symbol]
                 market.move_to(market.quote.last_price + market.spec.price_step)
             await sandbox.clock.advance(seconds=1)
-        market_streams = [stream for stream in hour.streams if stream.instruments]
+        market_streams = [stream for stream in before if stream.instruments]
         await until(lambda: all(len(hour.seen[stream]) > before[stream] for stream in market_streams))
         await hour.end()
         await until(lambda: not hour.theirs())

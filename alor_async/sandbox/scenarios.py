@@ -225,8 +225,8 @@ class Scenarios:
             starting = faults.http.status(503, times=3)
 
             def listen() -> None:
-                dropping.clear()
                 refusing.clear()
+                dropping.clear()
 
             self._timer.after(down, listen)
             yield from (starting, dropping, refusing)

@@ -41,6 +41,15 @@ class _Listener:
     waiting: socket.socket | None = None
     server: asyncio.Server | None = field(default=None)
 
+    def close(self) -> None:
+        """Listen no more."""
+        if self.waiting is not None:
+            self.waiting.close()
+            self.waiting = None
+        if self.server is not None:
+            self.server.close()
+            self.server = None
+
 
 class Host:
     """Runs the gateway in a thread of its own. `start` and `stop` may be called from any other thread, each once.
@@ -117,11 +126,12 @@ class Host:
 
     def refuse(self, servers: tuple[str, ...], *, reset_open: bool) -> None:
         """Stop listening: whoever connects is refused. Open connections break too, if asked."""
-        self._on_loop(partial(self._refuse, servers, reset_open))
+        self.do(partial(self._refuse, servers, reset_open))
 
     def accept(self, servers: tuple[str, ...]) -> None:
-        """Listen again on the same port."""
-        self._on_loop(partial(self._accept, servers))
+        """Listen again on the same port: whoever connects after this is not refused."""
+        self.do(partial(self._bind_again, servers))
+        self._on_loop(partial(self._listen, servers))
 
     def count_connections(self) -> int:
         """How many connections are open."""
@@ -208,25 +218,28 @@ class Host:
         loop = asyncio.get_running_loop()
         for name in servers:
             listener = self._listeners[name]
-            if listener.server is None and listener.make_wire is not None:
-                listening = listener.waiting or _bind(listener.port)
-                listener.waiting = None
-                listener.server = await loop.create_server(listener.make_wire, sock=listening, backlog=_BACKLOG)
+            listening, listener.waiting = listener.waiting, None
+            if listening is not None and listener.make_wire is not None:
+                listener.server = await loop.create_server(
+                    listener.make_wire, sock=listening, backlog=_BACKLOG, start_serving=False
+                )  # which does not yield, so that one who refuses now finds the server
+                await listener.server.start_serving()
 
-    async def _refuse(self, servers: tuple[str, ...], reset_open: bool) -> None:
+    def _bind_again(self, servers: tuple[str, ...]) -> None:
         for name in servers:
             listener = self._listeners[name]
-            if listener.server is not None:
-                listener.server.close()
-                listener.server = None
+            if listener.server is None and listener.waiting is None:
+                listener.waiting = _bind(listener.port)
+
+    def _refuse(self, servers: tuple[str, ...], reset_open: bool) -> None:
+        for name in servers:
+            listener = self._listeners[name]
+            listener.close()
             if reset_open:
                 self._switchboard.reset_all(name)
 
-    async def _accept(self, servers: tuple[str, ...]) -> None:
-        await self._listen(servers)
-
     async def _close(self, servers: dict[str, web.Server]) -> None:
-        await self._refuse(SERVERS, reset_open=True)
+        self._refuse(SERVERS, reset_open=True)
         await _end_tasks()
         for server in servers.values():
             await server.shutdown(0.05)
@@ -251,9 +264,7 @@ class Host:
 
     def _close_sockets(self) -> None:
         for listener in self._listeners.values():
-            if listener.waiting is not None:
-                listener.waiting.close()
-                listener.waiting = None
+            listener.close()
 
 
 async def _end_tasks() -> None:

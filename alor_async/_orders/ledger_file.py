@@ -32,8 +32,12 @@ _DROP: Final = "DELETE FROM entries WHERE key = ?"
 _LOCK_ATTEMPTS: Final = 20
 _LOCK_PAUSE: Final = 0.05
 """Another user of the file may be just letting go. SQLite's own patience does not cover all that opening does; seconds."""
-_CHECKPOINT_EVERY: Final = 1_000
-"""After how many changes the log is brought into the file, once nobody waits."""
+_LOG_BYTES: Final = 2_000_000
+"""What is written and removed once, so that the log is about twice as long before the first order."""
+_CHECKPOINT_FROM: Final = 200
+"""After how many changes the log is brought into the file, once nothing else is to be done."""
+_CHECKPOINT_AT_LATEST: Final = 5_000
+"""After how many changes it is, whatever is to be done."""
 
 _PROBLEMS: Final = {
     "SQLITE_BUSY": "is in use by another client or process",
@@ -111,9 +115,19 @@ class LedgerFile:
                 raise self._unavailable(error) from None
             raise
 
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether a moment when nobody waits should be used to bring the log into the file."""
+        return self._since_checkpoint >= _CHECKPOINT_FROM
+
+    @property
+    def needs_checkpoint(self) -> bool:
+        """Whether the log is so long that it cannot wait for such a moment."""
+        return self._since_checkpoint >= _CHECKPOINT_AT_LATEST
+
     def checkpoint(self) -> None:
-        """Bring the log into the file, when it has grown: to be called when nobody waits. A failure does no harm."""
-        if self._database is not None and self._since_checkpoint >= _CHECKPOINT_EVERY:
+        """Bring the log into the file, which takes milliseconds; it begins anew. A failure does no harm."""
+        if self._database is not None:
             self._since_checkpoint = 0
             with contextlib.suppress(Exception):
                 self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -151,7 +165,21 @@ class LedgerFile:
         # Written each time: whether the disk takes it is known before the first order.
         database.execute(f"PRAGMA user_version={_VERSION}")
         database.execute("COMMIT")
+        self._make_room(database)
         return [_decode(text) for (text,) in database.execute("SELECT entry FROM entries ORDER BY number")]
+
+    def _make_room(self, database: sqlite3.Connection) -> None:
+        """Give the log its length at once: to write into a file that does not grow costs a disk about half.
+
+        A disk that has no room for it may have enough for orders.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            database.execute("DROP TABLE IF EXISTS room")
+            database.execute("CREATE TABLE room (filler BLOB)")
+            database.execute("INSERT INTO room VALUES (zeroblob(?))", (_LOG_BYTES,))
+        with contextlib.suppress(sqlite3.Error):
+            database.execute("DROP TABLE IF EXISTS room")
+        self.checkpoint()
 
     def _make(self) -> None:
         """Make the file, for its owner's eyes only, unless it is there."""

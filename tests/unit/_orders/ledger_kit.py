@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -39,15 +40,26 @@ def states(ledger: Any, *keys: str) -> list[EntryState | None]:
 
 def commits_in(path: Path) -> int:
     """Count the transactions in a database's write-ahead log: the frames that end one name the database's size."""
+    return sum(size_after > 0 for size_after, _ in _frames(path))
+
+
+def log_length(path: Path) -> int:
+    """Where what counts in the write-ahead log ends: what stands behind it is of an earlier use. Bytes."""
+    return max((end for _, end in _frames(path)), default=_WAL_HEADER)
+
+
+def _frames(path: Path) -> Iterator[tuple[int, int]]:
+    """Give of each frame that counts the size of the database after it, if it ends a transaction, and where it ends."""
     log = path.with_name(f"{path.name}-wal").read_bytes()
     if len(log) < _WAL_HEADER:
-        return 0
+        return
     page_size, salts = struct.unpack(">I", log[8:12])[0], log[16:24]
-    count = 0
-    for start in range(_WAL_HEADER, len(log) - _FRAME_HEADER + 1, _FRAME_HEADER + page_size):
+    length = _FRAME_HEADER + page_size
+    for start in range(_WAL_HEADER, len(log) - length + 1, length):
         _, size_after = struct.unpack(">II", log[start : start + 8])
-        count += size_after > 0 and log[start + 8 : start + 16] == salts
-    return count
+        if log[start + 8 : start + 16] != salts:
+            return
+        yield size_after, start + length
 
 
 class Failing(MemoryLedger):

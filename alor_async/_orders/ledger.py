@@ -47,8 +47,10 @@ class EntryState(enum.StrEnum):
     @property
     def is_settled(self) -> bool:
         """Whether nothing is left to find out."""
-        return self not in {EntryState.OPEN, EntryState.UNKNOWN}
+        return self not in _UNSETTLED
 
+
+_UNSETTLED: Final = frozenset({EntryState.OPEN, EntryState.UNKNOWN})
 
 # What is known of an entry only grows: of two findings the later in this list stands, whichever came first.
 _GROWTH: Final = {

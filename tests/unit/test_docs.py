@@ -8,12 +8,14 @@ pytest runs, with the plugin. All others are compiled and their names looked up.
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import inspect
 import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,20 +162,31 @@ def public_methods(target: object) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.ru.md", "docs/concepts/errors.md"])
-def test_the_tree_of_errors_is_complete_and_true(page: str) -> None:
-    tree = re.search(
-        r"^```text\nAlorError.*?^```$", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
+def trees_of_errors() -> Iterator[tuple[str, str]]:
+    for page in ("README.md", "README.ru.md", "docs/concepts/errors.md"):
+        tree = re.search(r"^AlorError.*?(?=^```$)", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        assert tree is not None, page
+        yield page, tree[0]
+    tree = re.search(r"^ +AlorError.*?(?=\n\n)", alor_async.errors.__doc__ or "", re.DOTALL | re.MULTILINE)
     assert tree is not None
-    for name in alor_async.errors.__all__:
-        assert re.search(rf"\b{name}\b", tree[0]), f"{page} does not show {name}"
-    named = set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", tree[0])) - {
-        "ValueError",
-        "RuntimeError",
-        "TimeoutError",
-    }
-    assert named <= set(alor_async.errors.__all__)
+    yield "the docstring of alor_async.errors", textwrap.dedent(tree[0])
+
+
+@pytest.mark.parametrize(("page", "tree"), list(trees_of_errors()))
+def test_the_tree_of_errors_is_complete_and_true(page: str, tree: str) -> None:
+    """Each error is drawn once, under what it derives from, beside the exception of Python's that it is as well."""
+    above: dict[int, type] = {}  # the last error that was drawn at each depth
+    drawn: list[str] = []
+    for line in tree.splitlines():
+        depth = len(line) - len(line.lstrip("│├└─ "))
+        names = re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)*\b", line)
+        for name in (name for name in names if name in alor_async.errors.__all__):
+            error = above[depth] = getattr(alor_async.errors, name)
+            assert depth == 0 or above[depth - 4] in error.__bases__, f"{page} draws {name} in the wrong place"
+            drawn.append(name)
+        for name in re.findall(r"\((\w+Error)\)", line):
+            assert issubclass(above[depth], getattr(builtins, name)), f"{page}: {line}"
+    assert sorted(drawn) == sorted(alor_async.errors.__all__), page
 
 
 def test_the_table_of_close_codes_is_complete_and_true() -> None:

@@ -324,16 +324,23 @@ class OrderDesk:
         if not known.wire == entry.wire == "rest":
             raise InvalidArgument(
                 "request_id",
-                "was used already, and a command socket does not know keys again: resolve that command first",
+                f"was used already, and a command socket does not know keys again: {_tell_state(known)}",
             )
         age = abs((entry.created_at - known.created_at).total_seconds())
         life = retries.request_id_life if isinstance(retries, RetryPolicy) else self._retries.request_id_life
         if age >= life:
             raise InvalidArgument(
                 "request_id",
-                f"was used {age:.0f} s ago, and the broker may not know it again: resolve that command first",
+                f"was used {age:.0f} s ago, and the broker may not know it again: {_tell_state(known)}",
             )
         return life - age
+
+
+def _tell_state(entry: LedgerEntry) -> str:
+    """Say of a command whose key served already what became of it, or how that is found out."""
+    if entry.state is EntryState.ACCEPTED:
+        return f"that command was accepted, its order is {entry.order_id}"
+    return "resolve that command first, or call recover_orders"
 
 
 class Desk:

@@ -8,9 +8,10 @@ fire. The one-line spellings that tests and demos use (`sandbox.faults.http.stat
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, get_args
 
 from alor_async.errors import ConfigError
@@ -157,6 +158,11 @@ Record: TypeAlias = Callable[[str, Stage | None, "Moment | None"], None]
 
 class Routes(Protocol):
     """What the plan asks of the routing table, to refuse a selector that could never match."""
+
+    @property
+    def operations(self) -> Collection[str]:
+        """What can be asked for."""
+        ...
 
     def knows_operation(self, pattern: str) -> bool:
         """Whether any operation fits."""
@@ -309,16 +315,23 @@ class FaultPlan:
 
     def _check(self, selector: Selector) -> None:
         if selector.operation is not None and not self._routes.knows_operation(selector.operation):
-            raise ConfigError("operation", f"{selector.operation!r} is not one that the sandbox serves")
+            hint = _did_you_mean(selector.operation, self._routes.operations)
+            raise ConfigError("operation", f"{selector.operation!r} is not one that the sandbox serves{hint}")
         if selector.route is not None and not self._routes.knows_route(selector.route):
             raise ConfigError("route", f"{selector.route!r} is not one that the sandbox serves")
         opcode = selector.opcode
         if opcode is not None and not any(is_like(opcode, known) for known in self._opcodes):
-            raise ConfigError("opcode", f"{opcode!r} is not one that the sandbox knows")
+            hint = _did_you_mean(opcode, self._opcodes)
+            raise ConfigError("opcode", f"{opcode!r} is not one that the sandbox knows{hint}")
         now_us = self.now_us()
         after, until = _resolve(selector.after, now_us), _resolve(selector.until, now_us)
         if after is not None and until is not None and until <= after:
             raise ConfigError("until", "must lie after the beginning")
+
+
+def _did_you_mean(given: str, known: Iterable[str]) -> str:
+    near = get_close_matches(given, sorted(known), n=2)
+    return f": did you mean {' or '.join(near)}?" if near else ""
 
 
 def is_inward(fault: Fault) -> bool:

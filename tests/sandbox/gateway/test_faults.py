@@ -140,6 +140,20 @@ class TestSelectors:
         assert caught.value.argument == argument
 
     @pytest.mark.parametrize(
+        ("which", "near"),
+        [
+            ({"operation": "stop_orders.cancel"}, "orders.cancel"),
+            ({"operation": "market_data.get_quote"}, "market_data.get_quotes"),
+            ({"opcode": "create:limits"}, "create:limit"),
+        ],
+    )
+    def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
+        self, sandbox: Sandbox, which: dict, near: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=f"did you mean.* {near}[ ?]"):
+            sandbox.faults.ack.drop(**which)
+
+    @pytest.mark.parametrize(
         "route", ["*", "GET *", "/md/v2/clients/*", "/md/v2/Clients/MOEX/D*/orders", "*/actions/*", "DELETE */orders/*"]
     )
     def test_a_pattern_that_some_path_fits_is_taken(self, sandbox: Sandbox, route: str) -> None:

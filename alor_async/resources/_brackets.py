@@ -190,10 +190,11 @@ class Brackets:
 
 
 def _incomplete(step: str, plan: BracketPlan, placed: dict[str, OrderAck], error: AlorError) -> BracketIncomplete:
-    standing = ", ".join(f"{name} {ack.order_id}" for name, ack in placed.items()) or "nothing"
-    doubt = " and perhaps this one" if isinstance(error, OrderOutcomeUnknown) else ""
+    standing = [f"{name} {ack.order_id}" for name, ack in placed.items()]
+    if isinstance(error, OrderOutcomeUnknown):
+        standing.append(f"perhaps the {step}")
     return BracketIncomplete(
-        f"order_groups.place_bracket: the {step} failed: {error}; standing: {standing}{doubt}",
+        f"order_groups.place_bracket: the {step} failed: {error}; standing: {', '.join(standing) or 'nothing'}",
         step=step,
         placed=dict(placed),
         request_id=getattr(error, "request_id", None),

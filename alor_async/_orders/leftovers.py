@@ -109,10 +109,11 @@ class Leftovers:
                     failure = error
                 left = self.list()
         if left:
-            how = "were not found by reading" if failure is None else "could not be read about"
+            count = f"{len(left)} command{'s' if len(left) > 1 else ''} of an earlier run"
+            how = "nothing was found by reading" if failure is None else "reading failed"
             raise OrdersUnresolved(
-                f"{len(left)} commands of an earlier run {how}; nothing was sent: look at each, then acknowledge it in the "
-                "ledger",
+                f"{count} without an outcome, {how}; nothing was sent: look at each in `alor.ledger.list_open()`, then say "
+                "`alor.ledger.acknowledge(key)`",
                 keys=tuple(entry.key for entry in left),
             ) from failure
 

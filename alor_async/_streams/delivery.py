@@ -213,7 +213,7 @@ class Delivery(Generic[T_co]):
         if isinstance(notice, Disconnected):
             STREAM_LOGGER.warning("%s: disconnected (%s)", self.name, notice.reason)
         else:
-            STREAM_LOGGER.info("%s: reconnected after %d attempts", self.name, notice.attempts)
+            STREAM_LOGGER.info("%s: reconnected, attempt %d", self.name, notice.attempts)
         self.inbox.notify(notice)
 
     def tell_gap(self, gap: Gap, channel: Channel[T_co], *, is_first: bool) -> None:

@@ -237,7 +237,7 @@ class Line:
         """The connection is gone: say so to everybody, and get ready for the next."""
         now = self._clock.monotonic()
         reason = self._reason_of(dialogue, ending, now)
-        STREAM_LOGGER.info("%s: %s (%s %s)", self._name, reason, ending.code, ending.reason)
+        STREAM_LOGGER.info("%s: %s (code %s) %s", self._name, reason, ending.code, ending.reason or "without a word")
         if dialogue.ping_is_open and ending.cause == "closed":
             self._hub.suspect_ping()
         if now - self._connected_at >= self._settings.stable_after:

@@ -353,7 +353,7 @@ async def test_nothing_is_placed_before_what_is_left_is_seen_to(rig: Rig) -> Non
     assert office.ledger.find("a") is None
     assert await office.send(intent(verb=Verb.CANCEL)) == YES
     office.ledger.acknowledge("old")
-    with pytest.raises(OrdersUnresolved, match="1 commands"):
+    with pytest.raises(OrdersUnresolved, match="1 command of"):
         await office.send()
     office.ledger.settle("older", EntryState.ACCEPTED, order_id="1")  # by a late answer
     assert await office.send() == YES

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _EXACT: Final = Context(prec=60)
-"""Wide enough that no product or quotient of prices, steps and quantities is rounded."""
+"""Wide enough that no product or quotient of prices, steps and quantities is rounded; the caller's own does not matter."""
 
 
 def lots_to_units(lots: int, instrument: Instrument) -> int:
@@ -53,7 +53,8 @@ def units_to_lots(units: int | Decimal, instrument: Instrument, *, whole: bool =
     if quantity < 0:
         raise InvalidArgument("units", "must not be negative")
     size = _lot_size(instrument)
-    lots, rest = divmod(quantity, size)
+    with localcontext(_EXACT):
+        lots, rest = divmod(quantity, size)
     if rest and whole:
         raise InvalidArgument("units", f"{quantity} units are no whole lots of {size}; whole=False leaves the rest out")
     return int(lots)
@@ -65,7 +66,8 @@ def is_on_step(price: Decimal, instrument: Instrument) -> bool:
     Raises:
         InvalidArgument: The price is not finite, or the step is not known.
     """
-    return not _decimal("price", price) % _step(instrument)
+    with localcontext(_EXACT):
+        return not _decimal("price", price) % _step(instrument)
 
 
 def check_on_step(price: Decimal, instrument: Instrument, argument: str = "price") -> Decimal:
@@ -77,8 +79,9 @@ def check_on_step(price: Decimal, instrument: Instrument, argument: str = "price
     if is_on_step(price, instrument):
         return _decimal(argument, price)
     step = _step(instrument)
-    below = _to_step(price, step, ROUND_FLOOR)
-    raise InvalidArgument(argument, f"{price} is no multiple of the price step {step}: {below} or {below + step}")
+    with localcontext(_EXACT):
+        below = _to_step(price, step, ROUND_FLOOR)
+        raise InvalidArgument(argument, f"{price} is no multiple of the price step {step}: {below} or {below + step}")
 
 
 def round_price(price: Decimal, instrument: Instrument, side: Side) -> Decimal:
@@ -140,7 +143,8 @@ def lots_for_money(
     one = money_for(price, 1, instrument, accrued_interest=accrued_interest)
     if one <= 0:
         raise InvalidArgument("price", "must be above zero here")
-    return max(0, int(budget // one))
+    with localcontext(_EXACT):
+        return max(0, int(budget // one))
 
 
 def is_derivative(instrument: Instrument) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -91,6 +91,19 @@ def test_a_price_for_money_is_the_inverse_of_the_money_for_a_price(
     assert trading.price_for(money + more, lots, which, Side.BUY) == price, "a little more buys no better"
     if more:
         assert trading.price_for(money + more, lots, which, Side.SELL) == price + which.price_step
+
+
+def test_the_callers_decimal_context_changes_nothing() -> None:
+    with localcontext(Context(prec=3)):
+        assert trading.is_on_step(Decimal("250.10"), SHARE)
+        assert trading.check_on_step(Decimal(87120), FUTURE) == Decimal(87120)
+        with pytest.raises(InvalidArgument, match=r"250\.10 or 250\.11"):
+            trading.check_on_step(Decimal("250.105"), SHARE)
+        assert trading.units_to_lots(123_450, SHARE) == 12_345
+        assert trading.lots_for_money(Decimal(1_000_000_000), Decimal("250.10"), SHARE) == 399_840
+        assert trading.money_for(Decimal("250.10"), 3, SHARE) == Decimal("7503.00")
+        assert trading.price_for(Decimal("7503.00"), 3, SHARE, Side.BUY) == Decimal("250.10")
+    assert trading.lots_for_money(Decimal("1e30"), Decimal("0.01"), SHARE) == 10**31
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -16,6 +17,8 @@ __all__ = ["KeptTerms"]
 
 _MOST_KEPT: Final = 10_000
 _DERIVATIVES: Final = frozenset({"RFUD", "ROPD"})
+# `SiZ6` and `SBRF-12.26`, options on it likewise: a portfolio of all markets does not tell which one it is, nor need a board.
+_NAMED_LIKE_ONE: Final = re.compile(r"[A-Za-z0-9]{2}[FGHJKMNQUVXZ][0-9]|[A-Za-z0-9]+-[0-9]{1,2}\.[0-9]{2}.*")
 
 _Key: TypeAlias = tuple[str, bool, str]
 
@@ -67,4 +70,8 @@ def _key(entry: LedgerEntry, order_id: str) -> _Key:
 
 
 def _is_derivative(entry: LedgerEntry) -> bool:
-    return entry.portfolio[:1].isdigit() or entry.board in _DERIVATIVES
+    if entry.portfolio[:1].isdigit():
+        return True
+    if entry.board is not None:
+        return entry.board.upper() in _DERIVATIVES
+    return _NAMED_LIKE_ONE.fullmatch(entry.symbol) is not None

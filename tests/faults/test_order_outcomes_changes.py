@@ -198,7 +198,7 @@ async def test_f105_a_replace_of_an_order_that_was_filled_meanwhile_is_not_worki
     floor.check("new", outcome)
 
 
-@pytest.mark.parametrize(("portfolio", "board"), [(FUTURES, ""), (UNITED, ":RFUD")])
+@pytest.mark.parametrize(("portfolio", "board"), [(FUTURES, ""), (UNITED, ":RFUD"), (UNITED, "")])
 async def test_f106_side_and_symbol_of_a_derivatives_order_cannot_be_replaced(
     floor: Floor, portfolio: str, board: str
 ) -> None:

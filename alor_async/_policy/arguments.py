@@ -114,6 +114,13 @@ def check_flag(argument: str, value: object) -> bool | None:
     return value
 
 
+def check_switch(argument: str, value: object) -> bool:
+    """Return True or False. None is neither: taken for False, it would put a conditional order to sleep."""
+    if not isinstance(value, bool):
+        raise InvalidArgument(argument, f"expected True or False, got {_shown(value)}")
+    return value
+
+
 def check_choice(argument: str, value: object, choices: type[Choice]) -> Choice:
     """Return a member of an enumeration; its text is taken too, in any case."""
     if isinstance(value, choices) and value.name in choices.__members__:

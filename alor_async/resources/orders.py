@@ -9,11 +9,11 @@ from alor_async._orders.intent import OrderAck, Verb
 from alor_async._policy.arguments import (
     check_choice,
     check_comment,
-    check_flag,
     check_lots,
     check_not_empty,
     check_optional_choice,
     check_optional_count,
+    check_switch,
 )
 from alor_async.models import Order
 from alor_async.models.enums import Side, TimeInForce
@@ -100,7 +100,7 @@ class OrdersResource(Commands):
                 user=body_owner(account),
                 lots=check_lots(lots),
                 time_in_force=check_optional_choice("time_in_force", time_in_force, TimeInForce),
-                allow_margin=bool(check_flag("allow_margin", allow_margin)),
+                allow_margin=check_switch("allow_margin", allow_margin),
                 comment=check_comment(comment),
             ),
             request_id,
@@ -170,7 +170,7 @@ class OrdersResource(Commands):
                 lots=check_lots(lots),
                 price=price_on_step(price, instrument),
                 time_in_force=check_optional_choice("time_in_force", time_in_force, TimeInForce),
-                allow_margin=bool(check_flag("allow_margin", allow_margin)),
+                allow_margin=check_switch("allow_margin", allow_margin),
                 comment=check_comment(comment),
                 iceberg_lots=check_optional_count("iceberg_lots", iceberg_lots, least=1),
                 iceberg_variance_percent=check_optional_count(
@@ -274,7 +274,7 @@ class OrdersResource(Commands):
                 user=body_owner(target.account),
                 lots=check_lots(lots),
                 time_in_force=check_optional_choice("time_in_force", time_in_force, TimeInForce),
-                allow_margin=bool(check_flag("allow_margin", allow_margin)),
+                allow_margin=check_switch("allow_margin", allow_margin),
                 comment=check_comment(comment),
             ),
             request_id,
@@ -384,7 +384,7 @@ class OrdersResource(Commands):
                 user=body_owner(target.account),
                 lots=check_lots(lots),
                 price=price_on_step(price, instrument),
-                allow_margin=bool(check_flag("allow_margin", allow_margin)),
+                allow_margin=check_switch("allow_margin", allow_margin),
                 comment=check_comment(comment),
                 iceberg_lots=check_optional_count("iceberg_lots", iceberg_lots, least=1),
             ),

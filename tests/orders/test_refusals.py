@@ -71,6 +71,8 @@ WRONG: list[tuple[str, str, dict[str, Any], str]] = [
     ("stop_orders", "place_stop", STOP | {"expires": datetime(2030, 1, 1)}, "expires"),  # noqa: DTZ001
     ("stop_orders", "place_stop", STOP | {"trigger_price": Decimal("NaN")}, "trigger_price"),
     ("stop_orders", "place_stop", STOP | {"protecting_seconds": 301}, "protecting_seconds"),
+    *(("stop_orders", "place_stop", STOP | {"activate": activate}, "activate") for activate in (None, 0, "no")),
+    ("orders", "place_limit", LIMIT | {"allow_margin": None}, "allow_margin"),
 ]
 
 

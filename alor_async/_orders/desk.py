@@ -366,13 +366,13 @@ class Desk:
 
 def question_of(intent: Intent[object]) -> Question:
     """Ask about an intent."""
-    order_id, exchange = intent.values.get("order_id"), intent.values.get("exchange")
-    portfolio = Portfolio(next(iter(intent.portfolios)), exchange=None)
+    order_id = intent.values.get("order_id")
+    portfolio = next(iter(intent.portfolios))
     return Question(
         operation=intent.operation.name,
         verb=intent.verb,
-        portfolio=portfolio.id,
-        exchange=exchange if isinstance(exchange, str) else portfolio.read_exchange,
+        portfolio=portfolio,
+        exchange=_read_exchange(portfolio, str(intent.values["exchange"])),
         is_stop=intent.values.get("stop") is True,
         order_id=order_id if isinstance(order_id, str) else None,
         request_id=intent.request_id,
@@ -386,7 +386,7 @@ def question_about(entry: LedgerEntry, request_id: UUID | str | None = None) -> 
         operation=entry.operation,
         verb=Verb.PLACE if entry.replaces is None else Verb.REPLACE,
         portfolio=entry.portfolio,
-        exchange=Portfolio(entry.portfolio).read_exchange,
+        exchange=_read_exchange(entry.portfolio, entry.exchange),
         is_stop=entry.operation.startswith("stop_orders."),
         order_id=entry.replaces,
         tag=entry.tag,
@@ -394,3 +394,9 @@ def question_about(entry: LedgerEntry, request_id: UUID | str | None = None) -> 
         instrument_id=InstrumentId(entry.symbol, entry.exchange, entry.board),
         asked_at=entry.created_at,
     )
+
+
+def _read_exchange(portfolio: str, exchange: str) -> str:
+    """Where an order is read that trades at an exchange: there, unless its portfolio is read as a whole."""
+    usual = Portfolio(portfolio)
+    return exchange if usual.read_exchange == usual.trade_exchange else usual.read_exchange

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from alor_async import (
     Limits,
     OrderOutcomeUnknown,
     OrderStatus,
+    Portfolio,
     RateLimited,
     RequestTimeout,
     RetryPolicy,
@@ -26,8 +29,9 @@ from alor_async import (
     own_comment,
 )
 from alor_async.sandbox import Sandbox
+from alor_async.sandbox.core.catalogue import default_instruments
 from tests.support.waiting import until
-from tests.support.world import FUTURES, STOCKS, low_and_high, new_sandbox
+from tests.support.world import FUTURES, STOCKS, UNITED, low_and_high, new_sandbox
 
 SBER = "MOEX:SBER"
 
@@ -161,3 +165,35 @@ async def test_f106_another_side_is_refused_for_a_derivatives_order_of_an_earlie
             assert sandbox.requests.count("orders.replace_limit") == 0
         else:
             await replacing
+
+
+# --- What is looked up is read where it is.
+
+
+def read_at(sandbox: Sandbox) -> set[str]:
+    """The exchanges at which orders were read."""
+    return {one.path.split("/")[4] for one in sandbox.requests.of("account.*")}
+
+
+async def test_the_orders_of_a_portfolio_of_all_markets_are_read_as_a_whole(sandbox: Sandbox) -> None:
+    price = low_and_high(sandbox)[0]
+    async with connect(sandbox, order_tags=True) as alor:
+        sandbox.faults.ack.drop(operation="orders.*", times=2)
+        with pytest.raises(OrderOutcomeUnknown) as lost:
+            await alor.orders.place_limit(UNITED, SBER, Side.BUY, lots=1, price=price)
+        placed = await lost.value.resolve(timeout=1)
+        with pytest.raises(OrderOutcomeUnknown) as lost:
+            await alor.orders.cancel(UNITED, placed.order_id)
+        await lost.value.resolve(timeout=1)
+    assert read_at(sandbox) == {"UNITED"}
+
+
+async def test_an_order_of_another_exchange_is_read_there() -> None:
+    at_home = next(spec for spec in default_instruments(datetime.now(UTC).date()) if spec.symbol == "SBER")
+    abroad = replace(at_home, symbol="ABRD", exchange="SPBX", board="SPBX", boards=(), isin=None)
+    async with Sandbox(seed=42, instruments=[abroad]) as sandbox, connect(sandbox, order_tags=True) as alor:
+        sandbox.faults.ack.drop(operation="orders.*", times=2)
+        with pytest.raises(OrderOutcomeUnknown) as lost:
+            await alor.orders.place_market(Portfolio(STOCKS, exchange="SPBX"), "SPBX:ABRD", Side.BUY, lots=1)
+        await lost.value.resolve(timeout=1)
+        assert read_at(sandbox) == {"SPBX"}

@@ -27,9 +27,11 @@ from alor_async.errors import (
     ClosedError,
     ConnectError,
     ConnectionLost,
+    Forbidden,
     QueueTimeout,
     RateLimited,
     StatusError,
+    Unauthorized,
 )
 
 if TYPE_CHECKING:
@@ -195,7 +197,7 @@ class CommandLine:
             AlorError: There is no sense in waiting; nothing was sent.
         """
         if self._refusal is not None:
-            raise copy.copy(self._refusal)
+            raise _not_sent(self._refusal)
         lane = self._urgent if command.is_urgent else self._ordinary
         lane[command] = None
         self.pump()
@@ -359,7 +361,7 @@ class CommandLine:
         for lane in (self._urgent, self._ordinary):
             while lane:
                 command, _ = lane.popitem(last=False)
-                command.settle(copy.copy(error))
+                command.settle(_not_sent(error))
         self._answer_openers(error)
 
     def _answer_openers(self, error: AlorError | None) -> None:
@@ -382,3 +384,13 @@ class CommandLine:
     def _span(self) -> contextlib.AbstractContextManager[object]:
         telemetry = self.session.telemetry
         return contextlib.nullcontext() if telemetry is None else telemetry.call("command_socket.connect", _PATH)
+
+
+def _not_sent(error: AlorError) -> AlorError:
+    """Tell a command why it was not sent. A status that is about the connection must not look like an answer to it."""
+    if not isinstance(error, StatusError) or isinstance(error, Unauthorized | Forbidden | RateLimited):
+        return copy.copy(error)
+    refusal = ConnectError(f"no authorized command socket: {error.problem}", stage="connect")
+    refusal.retryable = False
+    refusal.__cause__ = error
+    return refusal

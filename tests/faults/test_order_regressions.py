@@ -14,6 +14,7 @@ import pytest
 from alor_async import (
     AsyncAlor,
     BracketIncomplete,
+    ConnectError,
     EntryState,
     InvalidArgument,
     Limits,
@@ -197,3 +198,24 @@ async def test_an_order_of_another_exchange_is_read_there() -> None:
             await alor.orders.place_market(Portfolio(STOCKS, exchange="SPBX"), "SPBX:ABRD", Side.BUY, lots=1)
         await lost.value.resolve(timeout=1)
         assert read_at(sandbox) == {"SPBX"}
+
+
+# --- What a connection is refused for is no answer to a command.
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_command_is_not_sent_rather_than_answered_where_its_connection_is_refused(
+    sandbox: Sandbox, status: int
+) -> None:
+    price = low_and_high(sandbox)[0]
+    async with connect(sandbox) as alor, alor.command_socket() as fast:
+        sandbox.faults.cws.refuse(status, times=None)
+        sandbox.faults.cws.abort()
+        with pytest.raises(OrderOutcomeUnknown):
+            await fast.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price)
+        for key in ("waits", "comes-later"):
+            with pytest.raises(ConnectError, match=f"no authorized command socket: .* {status}"):
+                await fast.orders.place_limit(STOCKS, SBER, Side.BUY, lots=2, price=price, request_id=key)
+            entry = alor.ledger.find(key)
+            assert entry is not None
+            assert entry.state is EntryState.NOT_SENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import ssl
@@ -221,12 +222,16 @@ class AsyncAlor:
 
         A borrowed session stays open. A provider that was given stays usable by others.
         """
-        await asyncio.gather(self._hub.close(), *(one.close() for one in tuple(self._command_sockets)))
-        await self._session.close()
-        if isinstance(self._auth, RefreshToken):
-            await self._auth.unbind(self._transport)
-        await self._transport.close()
-        await self._desk.close()
+        async with contextlib.AsyncExitStack() as last:  # each step is taken, also when another fails or is cancelled
+            last.push_async_callback(self._desk.close)
+            last.push_async_callback(self._transport.close)
+            if isinstance(self._auth, RefreshToken):
+                last.push_async_callback(self._auth.unbind, self._transport)
+            last.push_async_callback(self._session.close)
+            closes = (self._hub.close, *(one.close for one in self._command_sockets))
+            for close in closes:
+                last.push_async_callback(close)
+            await asyncio.gather(*(close() for close in closes))
 
     async def __aenter__(self) -> Self:
         await self.open()

@@ -31,6 +31,7 @@ from alor_async import (
 )
 from alor_async.sandbox import Sandbox
 from alor_async.sandbox.core.catalogue import default_instruments
+from tests.support.leftovers import our_tasks
 from tests.support.waiting import until
 from tests.support.world import FUTURES, STOCKS, UNITED, low_and_high, new_sandbox
 
@@ -219,3 +220,29 @@ async def test_a_command_is_not_sent_rather_than_answered_where_its_connection_i
             entry = alor.ledger.find(key)
             assert entry is not None
             assert entry.state is EntryState.NOT_SENT
+
+
+# --- Closing goes through with it, once begun.
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8, 20])
+async def test_f175_closing_that_is_cancelled_leaves_nothing_open(sandbox: Sandbox, tmp_path: Path, turns: int) -> None:
+    price = low_and_high(sandbox)[0]
+    file = tmp_path / "orders.sqlite"
+    alor = connect(sandbox, ledger=SqliteLedger(file))
+    await alor.open()
+    await alor.command_socket().open()
+    sandbox.faults.ack.drop(how="hang", operation="orders.place_limit")
+    placing = asyncio.create_task(alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price))
+    await until(lambda: bool(sandbox.orders()))
+    closing = asyncio.create_task(alor.close())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    await asyncio.wait([placing])
+    assert isinstance(placing.exception(), OrderOutcomeUnknown)
+    assert our_tasks() == []
+    async with connect(sandbox, ledger=SqliteLedger(file)) as next_one:
+        assert [entry.state for entry in next_one.ledger.list_open()] == [EntryState.UNKNOWN]

@@ -255,7 +255,8 @@ class CommandDialogue:
     def _is_token_needed(self, due: float) -> bool:
         if not self._session.keeps_tokens:
             return self._is_doubted or self._clock.monotonic() >= due
-        self._is_fenced = True  # there was one, it is over, and so is what it allowed
+        # There was one, it is over, and so is what it allowed: the next is shown, even if it is the same again.
+        self._is_fenced = self._is_doubted = True
         return True
 
     def _life(self) -> float:

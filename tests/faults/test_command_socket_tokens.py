@@ -37,6 +37,21 @@ class Minutely:
             return token
 
 
+class Unsure:
+    """A provider of somebody else's that is not always sure without waiting, and then gives the same token again."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._token = sandbox.tokens.issue(life=1800)
+        self.is_sure = True
+
+    async def get_token(self) -> str:
+        self.is_sure = True
+        return self._token
+
+    def current(self) -> str | None:
+        return self._token if self.is_sure else None
+
+
 def verdicts(told: list[Any]) -> list[str]:
     return [type(one).__name__ for one in told]
 
@@ -143,6 +158,19 @@ class TestRenewal:
             task = floor.intents.begin(floor.fast.orders, "fenced")
             await until(lambda: floor.fast.waiting == 1)
             assert isinstance(await task, OrderAck)
+
+    async def test_f164_the_same_token_again_is_as_good_as_another(self) -> None:
+        async with new_sandbox() as sandbox:
+            provider = Unsure(sandbox)
+            async with (
+                AsyncAlor(provider, environment=sandbox.environment, streams=PROMPT) as alor,
+                alor.command_socket() as fast,
+            ):
+                floor = Floor(sandbox, alor, fast)
+                provider.is_sure = False
+                await until(lambda: provider.is_sure)
+                await floor.place_surely("afterwards", timeout=5)
+                assert floor.opcodes == ["authorize", "authorize", "create:limit"]
 
     async def test_f164_a_renewal_that_is_never_answered_costs_the_connection_and_no_more(self) -> None:
         async with trading(prompt(ack_timeout=0.3), token_life=2.0) as floor:

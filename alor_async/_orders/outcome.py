@@ -235,8 +235,9 @@ def _on_one_line(text: str) -> str:
 def _rejected(
     intent: Intent[object], status: int, code: str | None, reason: str | None, *, replayed: bool, by_broker: bool = True
 ) -> OrderRejected:
-    # A page that says 404 comes from something on the way, which knows nothing of orders.
-    is_missing = code in _NOT_FOUND or (code is None and by_broker and (status == 404 or _says_not_found(reason)))
+    # A page that says 404 comes from something on the way, which knows nothing of orders; one for all names none.
+    is_404 = status == 404 and "order_id" in intent.values
+    is_missing = code in _NOT_FOUND or (code is None and by_broker and (is_404 or _says_not_found(reason)))
     not_working = is_missing and intent.verb in {Verb.REPLACE, Verb.CANCEL}
     # Masked before they are cut: half of a portfolio's id is not recognised any more.
     reason = None if reason is None else redact(reason, intent.portfolios)[:_LONGEST_REASON]

@@ -278,6 +278,17 @@ async def test_f085_a_404_for_an_order_that_a_read_shows_working_tells_no_status
     assert error.filled_lots is None
 
 
+async def test_f085_a_404_is_no_proof_that_nothing_works(floor: Floor) -> None:
+    """Only the broker's own code says that there was nothing to cancel."""
+    placed = await floor.place("there")
+    floor.sandbox.faults.http.status(404, operation=CANCEL_ALL)
+    with pytest.raises(OrderRejected):
+        await floor.alor.orders.cancel_all(STOCKS)
+    assert floor.status(placed.order_id) == "working"
+    assert await floor.alor.orders.cancel_all(STOCKS) is True
+    assert await floor.alor.orders.cancel_all(STOCKS) is False
+
+
 @pytest.mark.parametrize("lost", ["ack", "req"])
 async def test_f108_a_lost_cancel_is_answered_by_the_orders_status(floor: Floor, lost: str) -> None:
     placed = await floor.place("one", lots=4)

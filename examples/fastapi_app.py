@@ -15,7 +15,7 @@ from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from alor_async import (
     AlorError,
@@ -62,7 +62,7 @@ class LimitOrder(BaseModel):
     instrument: str
     side: Side
     lots: int
-    price: str
+    price: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]
 
 
 async def show_quote(instrument: str, alor: Alor) -> dict[str, object]:
@@ -86,15 +86,23 @@ async def list_positions(portfolio: str, alor: Alor) -> list[dict[str, object]]:
 async def place_order(
     portfolio: str, order: LimitOrder, alor: Alor, idempotency_key: Annotated[UUID, Header()]
 ) -> dict[str, object]:
-    ack = await alor.orders.place_limit(
-        portfolio,
-        order.instrument,
-        order.side,
-        lots=order.lots,
-        price=Decimal(order.price),
-        request_id=idempotency_key,  # our caller's key is the broker's: a repeated call places nothing twice
-        timeout=10,
-    )
+    try:
+        ack = await alor.orders.place_limit(
+            portfolio,
+            order.instrument,
+            order.side,
+            lots=order.lots,
+            price=Decimal(order.price),
+            request_id=idempotency_key,  # our caller's key is the broker's: a repeated call places nothing twice
+            timeout=10,
+        )
+    except InvalidArgument as error:
+        earlier = alor.ledger.find(str(idempotency_key))
+        if earlier is None:
+            raise
+        # The key served already, for another order or too long ago: what it did then is no error, and must not look like a no.
+        detail = {"problem": str(error), "state": earlier.state, "order_id": earlier.order_id}
+        raise HTTPException(409, detail) from error
     return {"order_id": ack.order_id, "replayed": ack.replayed}
 
 

@@ -66,6 +66,24 @@ async def test_a_repeated_order_is_placed_once(http: httpx.AsyncClient, sandbox:
     assert len(sandbox.orders("D39004")) == 1
 
 
+async def test_a_key_that_served_already_tells_what_it_did(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    headers = {"Idempotency-Key": str(uuid4())}
+    price = str(sandbox.market["SBER"].book.bids[-1].price)
+    first = await http.post("/portfolios/D39004/orders", json=order(price=price), headers=headers)
+    other = await http.post("/portfolios/D39004/orders", json=order(2, price), headers=headers)
+    assert other.status_code == 409
+    known = other.json()["detail"]
+    assert (known["state"], known["order_id"]) == ("accepted", first.json()["order_id"])
+    assert len(sandbox.orders("D39004")) == 1
+
+
+async def test_a_price_that_is_none_is_refused_by_us(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    headers = {"Idempotency-Key": str(uuid4())}
+    answer = await http.post("/portfolios/D39004/orders", json=order(price="1e5 or so"), headers=headers)
+    assert answer.status_code == 422
+    assert sandbox.requests.count("orders.place_limit") == 0
+
+
 async def test_a_lost_answer_is_not_called_a_no(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
     price = str(sandbox.market["SBER"].book.bids[5].price)
     sandbox.faults.ack.drop(operation="orders.place_limit")

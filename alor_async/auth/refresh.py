@@ -206,7 +206,7 @@ class RefreshToken:
         if self._refusal is not None:
             raise _again(self._refusal)
         if not self._bindings:
-            raise ClosedError("no client is open with this RefreshToken")
+            raise ClosedError("no client is open with this refresh token: use `async with` or open()")
 
     def _renew_early(self) -> None:
         if self._flight is not None or self._refusal is not None or not self._bindings:

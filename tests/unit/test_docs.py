@@ -23,6 +23,7 @@ from types import CodeType
 from typing import cast
 
 import pytest
+from mypy import api
 
 import alor_async.errors
 from alor_async import AsyncAlor
@@ -107,6 +108,24 @@ def check_call(node: ast.Call) -> None:
     assert callable(target), f"line {node.lineno}: {'.'.join(path)} is not a method"
     keywords = {keyword.arg: None for keyword in node.keywords if keyword.arg is not None}
     inspect.signature(target).bind(*node.args, **keywords)
+
+
+@pytest.mark.timeout(120)
+def test_the_blocks_pass_mypy(tmp_path: Path) -> None:
+    """Whoever pastes a block into an editor sees no error. Functions may go without annotations, as those of tests do."""
+    for block in BLOCKS:
+        (tmp_path / (re.sub(r"\W+", "_", name_of(block)) + ".py")).write_text(typed(block), encoding="utf-8")
+    found, problems, status = api.run(["--strict", "--allow-untyped-defs", str(tmp_path)])
+    assert (problems, status) == ("", 0), found
+
+
+def typed(block: Block) -> str:
+    """Give the block as a module: what is run with `alor` and `sandbox` at hand gets them as arguments."""
+    if block.mode != "sandbox":
+        return block.text
+    types = "import alor_async as _client\nimport alor_async.sandbox as _exchange\n\n\n"
+    head = "async def main(alor: _client.AsyncAlor, sandbox: _exchange.Sandbox) -> None:\n"
+    return types + head + textwrap.indent(block.text, "    ")
 
 
 @pytest.mark.parametrize("block", of_mode("program"), ids=name_of)

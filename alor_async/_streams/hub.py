@@ -351,19 +351,12 @@ class Hub:
         return former
 
     async def _look_up(self, channel: Channel[Any], since: datetime, *, twice: bool) -> None:
-        reads_left = 2 if twice else 1
-        while reads_left and channel.portfolio is not None:
-            try:
-                items = await self._recovery.read(channel.spec, channel.portfolio, since)
-            except AlorError as error:
-                STREAM_LOGGER.warning("%s: looking up what was missed failed: %s", channel.spec.name, error)
-                if not error.retryable:
-                    break
-            else:
-                channel.put_recovered(items, since)
-                reads_left -= 1
-            if reads_left:
-                await self.clock.sleep(_LOOK_UP_AGAIN)
+        if channel.portfolio is not None:
+            with contextlib.suppress(AlorError):  # it was said, and there is no sense in trying on
+                channel.put_recovered(await self._recovery.find(channel.spec, channel.portfolio, since), since)
+                if twice:
+                    await self.clock.sleep(_LOOK_UP_AGAIN)
+                    channel.put_recovered(await self._recovery.find(channel.spec, channel.portfolio, since), since)
         del self._look_ups[channel]  # whoever breaks it off has done that already
 
     # The look that is taken now and then.

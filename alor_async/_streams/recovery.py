@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from alor_async._contract import operations, subscriptions
 from alor_async._policy.arguments import check_since
 from alor_async._policy.paging import MOSCOW, TradeWalk
-from alor_async.errors import AuthError, NotFound, RequestError
+from alor_async._telemetry import STREAM_LOGGER
+from alor_async.errors import AlorError, AuthError, NotFound, RequestError, TokenUnavailable
 from alor_async.values import Format
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ T = TypeVar("T")
 
 _TRADES_PER_REQUEST: Final = 1_000
 _CLOCKS_DIFFER: Final = timedelta(minutes=1)
+_FIRST_PAUSE: Final = 5.0
+_LONGEST_PAUSE: Final = 60.0
 _LISTINGS: Final[Mapping[str, Operation[list[Any]]]] = {
     subscriptions.STREAMS_ORDERS.name: operations.ACCOUNT_LIST_ORDERS,
     subscriptions.STREAMS_STOP_ORDERS.name: operations.ACCOUNT_LIST_STOP_ORDERS,
@@ -54,6 +57,25 @@ class Recovery:
         self._session = session
         self._clock = clock
         self._page_size = page_size
+
+    async def find(self, spec: StreamSpec[Any, Any], portfolio: Portfolio, since: datetime) -> tuple[object, ...]:
+        """Read as `read` does, and go on until it works: whatever a server answers, what was missed is nowhere else.
+
+        Raises:
+            ClosedError: The session was closed.
+            AuthError: There will be no token.
+            InvalidArgument: As in `read`.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self.read(spec, portfolio, since)
+            except AlorError as error:
+                STREAM_LOGGER.warning("%s: looking up what was missed failed: %s", spec.name, error)
+                if not isinstance(error, RequestError | TokenUnavailable):
+                    raise
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def read(self, spec: StreamSpec[Any, Any], portfolio: Portfolio, since: datetime) -> tuple[object, ...]:
         """Read what a stream may have missed, oldest first, and with it things that it did not miss.

@@ -231,6 +231,22 @@ class TestOwn:
             assert len({update.item.trade_id for update in seen}) == len(seen) == len(sandbox.trades(STOCKS))
             assert recovered > self.FILLS // 2
 
+    async def test_f148_a_page_in_place_of_an_answer_does_not_end_the_looking_up(self, sandbox: Sandbox) -> None:
+        page = sandbox.faults.http.body(b"<html>Back soon</html>", operation="account.list_trades", times=None)
+
+        async def mend() -> None:
+            await until(lambda: page.fired >= 5, within=20)
+            page.clear()
+
+        mending = asyncio.create_task(mend())
+        async with (
+            DrivenAlor(Hasty(), sandbox.refresh_token, environment=sandbox.environment, streams=settings()) as alor,
+            alor.streams.trades(STOCKS, inbox=20) as trades,
+        ):
+            seen, _ = await self._trade_and_follow(sandbox, alor, trades)
+            await mending
+            assert len({update.item.trade_id for update in seen}) == len(seen) == len(sandbox.trades(STOCKS))
+
     async def test_f148_each_order_is_known_as_it_is(self, sandbox: Sandbox) -> None:
         async with client_of(sandbox) as alor, alor.streams.orders(STOCKS, inbox=20) as orders:
             seen, _ = await self._trade_and_follow(sandbox, alor, orders)

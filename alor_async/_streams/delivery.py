@@ -115,7 +115,10 @@ class Delivery(Generic[T_co]):
         if channel is None:
             return
         latest = channel.latest
-        moment = None if latest is None else channel.traits.exchange_time(latest)
+        try:
+            moment = None if latest is None else channel.traits.exchange_time(latest)
+        except OverflowError:
+            moment = None  # that is no time
         self.lag = None if moment is None else now - moment
 
     # What the consumer takes.

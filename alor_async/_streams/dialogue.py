@@ -175,7 +175,7 @@ class Dialogue:
         key = _end_of(guid)
         seat.guid = guid
         seat.token = token
-        seat.asked_at = self._clock.monotonic()
+        seat.asked_at = self._hub.lived.at_next_look
 
         def put_first(frame: bytes) -> None:
             self._routes[key] = seat.channel.put
@@ -279,7 +279,8 @@ class Dialogue:
         self._unsubscribe(seat, seat.former)
         seat.former = None
         seat.is_accepted = True
-        seat.heard_at = self.accepted_at = self._clock.monotonic()
+        seat.heard_at = self._hub.lived.at_next_look
+        self.accepted_at = self._clock.monotonic()
         self._line.settle(seat)
         opening, seat.opening = seat.opening, None
         if opening is not None:
@@ -298,8 +299,9 @@ class Dialogue:
 
     # What is looked at now and then.
 
-    def look(self, now: float) -> None:
+    def look(self) -> None:
         """See to what is overdue, what has gone quiet, and how much comes."""
+        now = self._hub.lived.now
         for guid, seat in tuple(self._asked.items()):
             if now - seat.asked_at > self._ack_timeout:
                 self._see_to_overdue(guid, seat)
@@ -310,7 +312,9 @@ class Dialogue:
                 seat.subscription.freshest = seat.channel
             elif seat.is_accepted and now > seat.heard_at:
                 probes -= self._see_to_quiet(seat, now, may_probe=probes > 0)
-        heard = self.connection.heard
+        self._measure_rate(self._clock.monotonic(), self.connection.heard)
+
+    def _measure_rate(self, now: float, heard: int) -> None:
         if now > self._looked_at:
             self.rate = (heard - self._heard) / (now - self._looked_at)
             if self.rate <= MUCH:

@@ -15,6 +15,7 @@ from alor_async._http.session import Session
 from alor_async._http.transport import Transport
 from alor_async._policy.clock import Clock, Timer
 from alor_async._streams.line import MOST_SEATS, Line
+from alor_async._streams.lived import LivedTime
 from alor_async._streams.meters import StreamMeters
 from alor_async._streams.recovery import Recovery
 from alor_async._streams.seats import LookUp, Opening, Seat
@@ -50,7 +51,8 @@ class Hub:
 
     Attributes:
         knows_ping: Whether the broker knows its own ping, as far as is known.
-        traffic_at: When a look last found data of any subscription, in monotonic seconds.
+        lived: How much time there was to read what comes: by it silence and delays are measured.
+        traffic_at: When a look last found data of any subscription, by `lived`.
     """
 
     def __init__(
@@ -82,8 +84,10 @@ class Hub:
         self._look_ups: dict[Channel[Any], LookUp] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
-        self._look_every = min(
-            _LONGEST_LOOK, settings.snapshot_pause / 2, settings.ack_timeout / 4, (settings.stale_after or 60.0) / 4
+        self.lived = LivedTime(
+            min(
+                _LONGEST_LOOK, settings.snapshot_pause / 2, settings.ack_timeout / 4, (settings.stale_after or 60.0) / 4
+            )
         )
         self._token = ""
         self._is_closed = False
@@ -363,11 +367,15 @@ class Hub:
 
     def _look_again(self) -> None:
         if self._timer is None and not self._is_closed:
-            self._timer = self.clock.call_later(self._look_every, self._look)
+            self._timer = self.clock.call_later(self.lived.step, self._look)
 
     def _look(self) -> None:
         self._timer = None
+        if self._lines:
+            self._look_again()  # first of all: whatever fails here must not end the looking
         now = self.clock.monotonic()
+        if not self.lived.look(now):
+            return
         for line in tuple(self._lines):
             if line.empty_since is not None and now - line.empty_since > _LINGER:
                 self._lines.remove(line)
@@ -375,14 +383,12 @@ class Hub:
                 line.task.add_done_callback(self._tasks.discard)
                 line.task.cancel()
             else:
-                line.look(now)
+                line.look()
         if self._meters is not None:
             self._meters.sample(self._subscriptions, now)
         wall = self.clock.now()
         for subscription in self._subscriptions:
             subscription.note_lag(wall)
-        if self._lines:
-            self._look_again()
 
 
 def _left(subscription: Delivery[Any]) -> ClosedError:

@@ -144,10 +144,10 @@ class Line:
         """The first sign of a subscription came: an interruption of it is over."""
         seat.settle(self._hub.now(), self.attempts)
 
-    def look(self, now: float) -> None:
+    def look(self) -> None:
         """See to what is overdue, what has gone quiet, and how much comes."""
         if self._dialogue is not None:
-            self._dialogue.look(now)
+            self._dialogue.look()
 
     # The supervisor.
 

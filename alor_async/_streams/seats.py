@@ -78,13 +78,13 @@ class Seat:
         token: The token with which it was asked for last.
         guid: The name under which it was asked for on this connection; None while it waits to be.
         former: The name under which it goes on until it is accepted under the other; None where it need not.
-        asked_at: When, in monotonic seconds.
+        asked_at: When, by the hub's `lived`.
         is_accepted: Whether the broker said yes.
         was_live: Whether it ever did, or sent something: there is something to lose.
         repeats: How often it was asked for again because nothing came back.
         replays: How often, because the token was refused.
         heard: How many of its messages were counted at the last look.
-        heard_at: When the last look found news, in monotonic seconds.
+        heard_at: When the last look found news, by the hub's `lived`.
         patience: How many times the usual silence is borne before it is looked after.
         is_probed: Whether it was renewed for its silence, so that what comes next is an answer and no news.
         owed_since: From when on something may have been missed that is to be looked up; None for nothing.

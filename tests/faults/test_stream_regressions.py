@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 from aiohttp import web
 
 from alor_async import merge
-from alor_async._streams.events import Stale, Update
+from alor_async._streams.events import SnapshotEnd, Stale, Update
 from alor_async.config import StreamSettings
-from alor_async.errors import ClosedError, StreamError, StreamLost, TokenRefused, TokenUnavailable
+from alor_async.errors import (
+    ClosedError,
+    StreamError,
+    StreamLost,
+    SubscriptionRejected,
+    TokenRefused,
+    TokenUnavailable,
+)
 from tests.faults.hub_support import CoarseClock, client_of, listening, live, settings
 from tests.support.streamserver import Heard, Line, StreamServer, acknowledge, welcome
 from tests.support.waiting import until
@@ -136,6 +145,38 @@ class TestEnteringAndLeaving:
             server.line.abort()
             await live(clock, 11, step=0.5)
             assert isinstance(heard.error, StreamLost)
+
+
+class TestLooking:
+    """What is overdue and what is quiet is found by a look that is taken now and then."""
+
+    @pytest.mark.parametrize("quiet", [0.0, 0.35])
+    async def test_f137_what_waits_is_read_before_a_snapshot_counts_as_over(
+        self, server: StreamServer, quiet: float
+    ) -> None:
+        """Whoever acts on candles that are news must not get those of yesterday as such, because he computed for a while."""
+        async with (
+            server.client(settings(snapshot_pause=0.6)) as alor,
+            alor.streams.candles("MOEX:SBER", timeframe=60, start=datetime(2026, 9, 14, tzinfo=UTC)) as candles,
+            listening(candles) as heard,
+        ):
+            await asyncio.sleep(quiet)
+            for minute in range(5):
+                server.line.send("streams.candles", server.line.guid_of("SBER"), t=1_789_374_300 + 60 * minute)
+            await asyncio.sleep(0)  # now they are on their way
+            time.sleep(1.0)  # noqa: ASYNC251 - and somebody computes
+            await until(lambda: heard.of(SnapshotEnd))
+            assert len(heard.items) == 5
+            assert all(update.is_snapshot for update in heard.of(Update))
+
+    async def test_a_time_beyond_all_numbers_does_not_end_the_looking(self, server: StreamServer) -> None:
+        async with server.client(settings(ack_timeout=0.2)) as alor, alor.streams.quotes("MOEX:SBER") as quotes:
+            server.line.send("streams.quotes", server.line.guid_of("SBER"), tst=10**400)
+            await anext(quotes)
+            server.answer = ignore
+            with pytest.raises(SubscriptionRejected):
+                await alor.streams.quotes("MOEX:GAZP").__aenter__()
+            assert quotes.lag is None
 
 
 class TestMerging:

@@ -74,8 +74,10 @@ class Delivery(Generic[T_co]):
         self.state = "open"
         try:
             await self.hub.attach(self)
-        except BaseException:
+        except BaseException as error:
             self.state = "closed"
+            # Somebody may iterate already: he must not wait for what will never come.
+            self.inbox.end(error if isinstance(error, Exception) else None)
             raise
 
     def close(self) -> None:

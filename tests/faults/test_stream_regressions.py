@@ -94,6 +94,35 @@ class TestEnteringAndLeaving:
                     with pytest.raises(TokenRefused):
                         await alor.streams.quotes("MOEX:GAZP").__aenter__()
 
+    async def test_who_iterates_already_learns_that_it_could_not_be_opened(self, server: StreamServer) -> None:
+        server.handshake = refuse
+        async with server.client(settings(ack_timeout=0.1)) as alor:
+            quotes = alor.streams.quotes("MOEX:SBER")
+            entering = asyncio.create_task(quotes.__aenter__())
+            await asyncio.sleep(0)
+            iterating = asyncio.ensure_future(anext(quotes))
+            async with asyncio.timeout(PATIENCE):
+                for waiting in (entering, iterating):
+                    with pytest.raises(StreamLost):
+                        await waiting
+
+    async def test_who_iterates_already_does_not_wait_for_one_whose_opening_was_cancelled(
+        self, server: StreamServer
+    ) -> None:
+        server.answer = ignore
+        async with server.client(settings(ack_timeout=30)) as alor:
+            quotes = alor.streams.quotes("MOEX:SBER")
+            entering = asyncio.create_task(quotes.__aenter__())
+            await until(lambda: server.subscriptions)
+            iterating = asyncio.ensure_future(anext(quotes))
+            await asyncio.sleep(0)
+            entering.cancel()
+            async with asyncio.timeout(PATIENCE):
+                with pytest.raises(asyncio.CancelledError):
+                    await entering
+                with pytest.raises(StopAsyncIteration):
+                    await iterating
+
     async def test_who_gets_no_token_in_time_is_told_why(self) -> None:
         async with new_sandbox() as sandbox, client_of(sandbox, ack_timeout=0.3) as alor:
             sandbox.faults.http.status(503, server="oauth", times=None)

@@ -55,7 +55,6 @@ class Channel(Generic[T]):
     __slots__ = (
         "_filter",
         "_inbox",
-        "_is_partial",
         "_is_renewed",
         "_known",
         "_probe",
@@ -107,7 +106,6 @@ class Channel(Generic[T]):
         """What came last, as it came or decoded."""
         self._tracker = CandleTracker(instrument_id) if spec is specs.STREAMS_CANDLES else None
         self._known: dict[str, msgspec.Raw] = {}
-        self._is_partial = True
         self._filter: Filter[T] | None = None if self.traits.make_filter is None else self.traits.make_filter()
         self._snapshot_over = False
         self._is_renewed = False
@@ -142,7 +140,6 @@ class Channel(Generic[T]):
         self._renewals += 1
         self._renewed_at = self.received
         self._known = {}
-        self._is_partial = True
         self.in_snapshot = True
         self._inbox.notify(Renewal(stale), self)
 
@@ -196,17 +193,21 @@ class Channel(Generic[T]):
 
     def _put_partial(self, frame: bytes) -> None:
         self.received += 1
+        before, self._known = self._known, dict(self._known)
         try:
             whole = merge_data(self._known, frame)
-            if self._is_partial and not self._completes(whole):
-                return
+            is_whole = self._is_whole(whole)
         except WireError as error:
             self.put_broken(frame, error)
+            field = error.path.removeprefix("$.").partition(".")[0].partition("[")[0]
+            self._known.pop(field, None)
+            self._known |= {key: value for key, value in before.items() if key == field}  # as it was, to go on with
             return
-        self.newest = whole
-        self._inbox.put(self, whole)
+        if is_whole:
+            self.newest = whole
+            self._inbox.put(self, whole)
 
-    def _completes(self, merged: bytes) -> bool:
+    def _is_whole(self, merged: bytes) -> bool:
         """Whether all is known that an item needs: a part that comes before the whole is held back until then."""
         try:
             self.decode(merged)
@@ -214,7 +215,6 @@ class Channel(Generic[T]):
             if "missing required field" in error.reason:
                 return False
             raise
-        self._is_partial = False
         return True
 
     def _put_keyed(self, frame: bytes) -> None:

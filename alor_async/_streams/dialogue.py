@@ -76,6 +76,7 @@ class Dialogue:
         self._turns = itertools.count()
         self._wanted = asyncio.Event()
         self._ping_guid: str | None = None
+        self._made_up_at = -1.0
         self._looked_at = self._clock.monotonic()
         self._heard = 0
         self.accepted_at = 0.0
@@ -240,6 +241,11 @@ class Dialogue:
         STREAM_LOGGER.warning("%s: a message of %d bytes could not be read", self._name, len(data))
         if len(self._line.seats) == 1:
             next(iter(self._line.seats)).put_broken(data)
+        elif self._hub.lived.now > self._made_up_at:
+            # Whose it was cannot be told. If it was about money, what it said is read by REST.
+            self._made_up_at = self._hub.lived.at_next_look
+            own = (channel for channel in self._line.seats if channel.traits.is_own)
+            self._hub.make_up(dict.fromkeys(own, self._hub.now()))
 
     def _on_reply(self, guid: str, code: int, message: str | None) -> None:
         self.connection.note_answer()

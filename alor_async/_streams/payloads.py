@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from alor_async._http.verdict import excerpt
 from alor_async._streams.inbox import Marker
-from alor_async._telemetry import redact
 from alor_async.errors import StreamDecodeError
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from alor_async._streams.events import Stale
 
 __all__ = ["Broken", "Pause", "Recovered", "Renewal", "is_marked", "unreadable"]
-
-_MOST_SHOWN: Final = 2048
 
 
 class Renewal(Marker):
@@ -79,10 +77,9 @@ def is_marked(frame: bytes) -> bool:
 
 def unreadable(name: str, frame: bytes, error: WireError, secrets: tuple[str, ...]) -> StreamDecodeError:
     """Say of a message of a stream why it cannot be read, and show its beginning without what is secret."""
-    shown = redact(frame[:_MOST_SHOWN].decode("utf-8", "replace"), secrets)
     return StreamDecodeError(
         f"{name}: a message could not be read: {error.reason} at {error.path}; iterating again goes on",
         subscription=name,
         path=error.path,
-        frame=shown[:_MOST_SHOWN],
+        frame=excerpt(frame, secrets),
     )

@@ -168,6 +168,23 @@ class TestUnreadable:
         again = pickle.loads(pickle.dumps(error))
         assert (again.path, again.frame, str(again)) == (error.path, error.frame, str(error))
 
+    @pytest.mark.parametrize("shown", [10, 100, 300])
+    async def test_no_secret_shows_that_its_frame_is_cut_in(self, floor: Floor, shown: int) -> None:
+        token = floor.exchange.tokens.issue()
+        header, claims, _ = token.split(".")
+
+        def cut(payload: bytes) -> bytes:
+            begin = b'{"data":{"cmt":["'
+            pad = b" " * (LONGEST_FRAME - len(begin) - shown)
+            return begin + pad + token.encode() + b'"],' + payload.removeprefix(b'{"data":{')
+
+        with floor.exchange.faults.ws.corrupt(cut, opcode="OrdersGetAndSubscribeV2"):
+            async with floor.alor.streams.orders(STOCKS) as orders:
+                with pytest.raises(StreamDecodeError) as caught:
+                    await take(orders)
+        assert header[:8] not in caught.value.frame
+        assert claims[:8] not in caught.value.frame
+
     async def test_a_number_that_no_decimal_should_be(self, floor: Floor) -> None:
         def huge(payload: bytes) -> bytes:
             return re.sub(rb'"c":[0-9.]+', b'"c":1e999999999', payload)
@@ -197,6 +214,30 @@ class TestUnreadable:
             assert error.subscription == "streams.instruments"
             (after,) = await take(instruments)
             assert (after.symbol, after.board, after.trading_status) == ("LKOH", "TQBR", first.trading_status)
+
+    async def test_a_part_of_an_instrument_with_one_wrong_field_spoils_none_that_follows(self, floor: Floor) -> None:
+        stream = BY_NAME["instruments"]
+        async with stream.open(floor.alor) as instruments:
+            (first,) = await take(instruments)
+            await spoil(floor, stream, spoiled("pxmn", "low"))
+            _, error = await until_error(instruments, StreamDecodeError)
+            assert error.path == "$.pxmn"
+            assert '"low"' in error.frame
+            assert instruments.latest == first
+            await stream.stir(floor)
+            (after,) = await take(instruments)
+            assert (after.price_min, after.trading_status) == (first.price_min, first.trading_status)
+
+    async def test_a_fill_in_a_message_that_nobody_can_read_is_looked_up(self, floor: Floor) -> None:
+        """Nothing in what is left of it tells whose it was."""
+        async with (
+            floor.alor.streams.trades(STOCKS, skip_snapshot=True) as trades,
+            floor.alor.streams.orders(STOCKS, skip_snapshot=True),
+        ):
+            await spoil(floor, BY_NAME["trades"], lambda payload: payload[: len(payload) // 2])
+            (found,) = await take(trades.events())
+            assert found.is_recovered
+            assert str(found.item.trade_id) == str(floor.exchange.trades(STOCKS)[-1].trade_id)
 
     @pytest.mark.parametrize("junk", [b"not json", b"[]", b"null", b"{}", b'{"guid":7}', b'{"data":{},"guid":"x"}'])
     async def test_f144_what_is_for_nobody_disturbs_nobody(self, floor: Floor, junk: bytes) -> None:

@@ -64,9 +64,10 @@ class BracketPlan:
         allow_margin: bool,
         comment: str | None,
     ) -> None:
-        self.portfolio = Portfolio.of(portfolio)
         self.instrument = instrument
         self.key = InstrumentId.of(instrument)
+        # Its orders are cancelled and linked where they trade, which the portfolio alone does not tell.
+        self.portfolio = Portfolio(Portfolio.of(portfolio).id, exchange=self.key.exchange)
         self.side = check_choice("side", side, Side)
         self.exit_side = Side.SELL if self.side == Side.BUY else Side.BUY
         self.lots = lots

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +21,7 @@ from alor_async import (
 )
 from alor_async.errors import AlorError
 from alor_async.sandbox import Sandbox
+from alor_async.sandbox.core.catalogue import default_instruments
 from tests.support.world import KOPECK, STOCKS, client_of, new_sandbox
 
 
@@ -144,3 +147,18 @@ async def test_f111_what_cannot_be_taken_back_is_said_to_stand(sandbox: Sandbox,
     assert set(caught.value.placed) == {"stop_loss", "take_profit"}
     assert isinstance(caught.value, AlorError)
     assert not isinstance(caught.value, ConnectionLost)
+
+
+async def test_a_bracket_is_linked_and_taken_back_where_it_trades() -> None:
+    at_home = next(spec for spec in default_instruments(datetime.now(UTC).date()) if spec.symbol == "SBER")
+    abroad = replace(at_home, symbol="ABRD", exchange="SPBX", board="SPBX", boards=(), isin=None)
+    async with Sandbox(seed=42, instruments=[abroad]) as sandbox, client_of(sandbox) as alor:
+        bid = sandbox.market["SPBX:ABRD"].book.bids[-1].price
+        asked = {"price": bid, "take_profit": bid + 5, "stop_loss": bid - 5}
+        await alor.order_groups.place_bracket(STOCKS, "SPBX:ABRD", Side.BUY, lots=1, **asked)
+        (linked,) = sandbox.requests.of("order_groups.create")
+        assert {member["exchange"] for member in linked.json["orders"]} == {"SPBX"}
+        sandbox.faults.http.status(400, operation="orders.place_limit")
+        with pytest.raises(BracketIncomplete):
+            await alor.order_groups.place_bracket(STOCKS, "SPBX:ABRD", Side.BUY, lots=1, **asked)
+        assert {cancel.query["exchange"] for cancel in sandbox.requests.of("orders.cancel")} == {"SPBX"}

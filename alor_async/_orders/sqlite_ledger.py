@@ -124,7 +124,10 @@ class SqliteLedger:
 
         Raises:
             InvalidArgument: There is no such entry, or nothing is left to find out about it.
+            LedgerUnavailable: It is not open: it would be forgotten.
         """
+        if self._writer is None:
+            raise self._problem("is not open")
         check_open(self, key)
         self.settle(key, EntryState.ACKNOWLEDGED)
 

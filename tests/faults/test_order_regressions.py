@@ -17,6 +17,7 @@ from alor_async import (
     ConnectError,
     EntryState,
     InvalidArgument,
+    LedgerUnavailable,
     Limits,
     OrderOutcomeUnknown,
     OrderStatus,
@@ -246,3 +247,19 @@ async def test_f175_closing_that_is_cancelled_leaves_nothing_open(sandbox: Sandb
     assert our_tasks() == []
     async with connect(sandbox, ledger=SqliteLedger(file)) as next_one:
         assert [entry.state for entry in next_one.ledger.list_open()] == [EntryState.UNKNOWN]
+
+
+# --- What the owner of a ledger says is noted, or refused.
+
+
+async def test_what_is_acknowledged_too_late_to_be_written_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    price = low_and_high(sandbox)[0]
+    ledger = SqliteLedger(tmp_path / "orders.sqlite")
+    async with connect(sandbox, ledger=ledger) as alor:
+        sandbox.faults.ack.drop(operation="orders.place_limit")
+        with pytest.raises(OrderOutcomeUnknown):
+            await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price, request_id="left")
+    with pytest.raises(LedgerUnavailable, match="is not open"):
+        ledger.acknowledge("left")
+    async with connect(sandbox, ledger=ledger) as alor:
+        assert [entry.key for entry in alor.ledger.list_open()] == ["left"]

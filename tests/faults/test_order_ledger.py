@@ -195,7 +195,7 @@ async def test_f097_nothing_is_placed_while_what_is_left_cannot_be_read_about(sa
     async with run(sandbox, path) as alor:
         with (
             sandbox.faults.http.status(403, operation="account.*", times=None),
-            pytest.raises(OrdersUnresolved, match="could not be read"),
+            pytest.raises(OrdersUnresolved, match="reading failed"),
         ):
             await place(sandbox, alor, "new")
         assert sandbox.requests.count(PLACE) == 1

@@ -355,4 +355,5 @@ def _provider(auth: object, *, allow_delayed: bool) -> TokenProvider | None:
 def _check_kinds(**settings: tuple[object, type]) -> None:
     for name, (value, kind) in settings.items():
         if not isinstance(value, kind) and (value is not None or name == "environment"):
-            raise ConfigError(name, f"must be {kind.__name__}, got {type(value).__name__}")
+            hint = ", such as SqliteLedger(path)" if kind is OrderLedger else ""
+            raise ConfigError(name, f"must be {kind.__name__}{hint}, got {type(value).__name__}")

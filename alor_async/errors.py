@@ -84,6 +84,8 @@ __all__ = [
 
 Stage: TypeAlias = Literal["queue", "token", "connect", "send", "read", "status", "decode"]
 """How far a request came: waiting for a place, for a token, connecting, sending, reading, judging, decoding."""
+BracketStep: TypeAlias = Literal["stop_loss", "take_profit", "entry", "group"]
+"""What a bracket is made of, in the order in which it is made."""
 
 
 class AlorError(Exception):
@@ -503,13 +505,13 @@ class BracketIncomplete(OrderError):
         self,
         message: str,
         *,
-        step: str = "",
+        step: BracketStep,
         placed: Mapping[str, OrderAck] | None = None,
         request_id: UUID | str | None = None,
         instrument_id: InstrumentId | None = None,
     ) -> None:
         super().__init__(message, request_id=request_id, instrument_id=instrument_id)
-        self.step = step
+        self.step: BracketStep = step
         self.placed = dict(placed or {})
 
 

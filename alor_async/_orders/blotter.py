@@ -51,7 +51,8 @@ class Blotter:
     read again for what is so later. It is put together from five subscriptions, whose messages come in any order; where they
     do not fit together for long that is told as a `Divergence`, and what each of them says stays shown.
 
-    After an error has ended it, the view stays as it was last.
+    After an error has ended it, the view stays as it was last. Before `async with` there is none, and reading it raises
+    `ClosedError`: that nothing is known does not mean that nothing is held.
 
     Args:
         sources: The subscriptions, none of them open.
@@ -88,7 +89,7 @@ class Blotter:
         self._error: BaseException | None = None
 
     def __repr__(self) -> str:
-        return f"<Blotter: {self._state}, {len(self.orders)} orders, {len(self.trades)} trades>"
+        return f"<Blotter: {self._state}, {len(self._view.orders)} orders, {len(self._view.trades)} trades>"
 
     # Lifetime.
 
@@ -145,45 +146,45 @@ class Blotter:
     @property
     def orders(self) -> Mapping[str, OrderView]:
         """The exchange orders by their numbers: those of the trading day, and what was seen of the day before."""
-        return self._view.orders
+        return self._known.orders
 
     @property
     def stop_orders(self) -> Mapping[str, StopOrderView]:
         """The conditional orders by their numbers, which are apart from those of exchange orders."""
-        return self._view.stop_orders
+        return self._known.stop_orders
 
     @property
     def trades(self) -> tuple[Trade, ...]:
         """The own trades, each once, in the order in which they became known; at most 100 000."""
-        return self._view.trades
+        return self._known.trades
 
     @property
     def positions(self) -> Mapping[str, Position]:
         """What is held of each instrument, by keys such as `MOEX:SBER`. What was closed today is there with zero units."""
-        return self._view.positions
+        return self._known.positions
 
     @property
     def cash(self) -> Mapping[str, Decimal]:
         """Money, by currency, as the broker shows it among the positions."""
-        return self._view.cash
+        return self._known.cash
 
     @property
     def summary(self) -> Summary | None:
         """The figures of the whole portfolio, such as its buying power; None before they are known."""
-        return self._view.summary
+        return self._known.summary
 
     @property
     def divergences(self) -> tuple[Divergence, ...]:
         """What does not fit together at present, and has not for a while; the oldest first."""
-        return self._view.doubts.standing
+        return self._known.doubts.standing
 
     def order(self, order_id: str) -> OrderView | None:
         """Give one exchange order; None while nothing is known of it."""
-        return self._view.records.order(order_id)
+        return self._known.records.order(order_id)
 
     def stop_order(self, order_id: str) -> StopOrderView | None:
         """Give one conditional order; None while nothing is known of it."""
-        return self._view.records.stop_order(order_id)
+        return self._known.records.stop_order(order_id)
 
     def events(self) -> AsyncIterator[BlotterEvent]:
         """Iterate what changes, from when `async with` returned.
@@ -194,8 +195,7 @@ class Blotter:
         Raises:
             ClosedError: The blotter was never entered. When the client is closed, iterating ends with it.
         """
-        if self._state == "new":
-            raise ClosedError("this blotter is not open: use `async with`")
+        self._check_entered()
         return self._news
 
     async def wait(self, order_id: str, *, timeout: float) -> OrderView:
@@ -373,6 +373,15 @@ class Blotter:
         """It cannot go on: whoever opens it, reads it or waits is told."""
         self._finish("failed", error)
         self._news.end(error)
+
+    @property
+    def _known(self) -> BlotterState:
+        self._check_entered()
+        return self._view
+
+    def _check_entered(self) -> None:
+        if self._state == "new":
+            raise ClosedError("this blotter is not open: use `async with`")
 
     def _finish(self, state: str, error: AlorError) -> None:
         if self._state in ("failed", "closed"):

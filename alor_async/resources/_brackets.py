@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from alor_async._policy.arguments import check_choice
 from alor_async._telemetry import ORDER_LOGGER
-from alor_async.errors import AlorError, BracketIncomplete, InvalidArgument, OrderOutcomeUnknown
+from alor_async.errors import AlorError, BracketIncomplete, BracketStep, InvalidArgument, OrderOutcomeUnknown
 from alor_async.models.enums import Condition, ExecutionPolicy, GroupedOrderType, Side
 from alor_async.resources._commands import price_on_step
 from alor_async.resources._grouped import GroupedOrder
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bracket", "BracketPlan", "Brackets"]
 
-_STEPS: Final = ("stop_loss", "take_profit", "entry", "group")
+_STEPS: Final[tuple[BracketStep, ...]] = ("stop_loss", "take_profit", "entry", "group")
 
 
 class Bracket(Struct, frozen=True, kw_only=True):
@@ -142,7 +142,7 @@ class Brackets:
             raise RuntimeError("a bracket ends in its group")
         return Bracket(**placed, group_id=group_id)
 
-    async def _place(self, step: str, plan: BracketPlan, timeout: TimeoutLike | None) -> OrderAck:
+    async def _place(self, step: BracketStep, plan: BracketPlan, timeout: TimeoutLike | None) -> OrderAck:
         if step == "entry":
             return await self._orders.place_limit(
                 plan.portfolio,
@@ -190,7 +190,9 @@ class Brackets:
                 del placed[step]
 
 
-def _incomplete(step: str, plan: BracketPlan, placed: dict[str, OrderAck], error: AlorError) -> BracketIncomplete:
+def _incomplete(
+    step: BracketStep, plan: BracketPlan, placed: dict[str, OrderAck], error: AlorError
+) -> BracketIncomplete:
     standing = [f"{name} {ack.order_id}" for name, ack in placed.items()]
     if isinstance(error, OrderOutcomeUnknown):
         standing.append(f"perhaps the {step}")

@@ -159,6 +159,19 @@ class TestOpening:
             async with client_of(sandbox).account.watch(STOCKS):
                 pass
 
+    @pytest.mark.parametrize("what", ["orders", "stop_orders", "trades", "positions", "cash", "summary", "divergences"])
+    async def test_one_that_was_not_entered_does_not_say_that_nothing_is_held(self, alor: AsyncAlor, what: str) -> None:
+        blotter = alor.account.watch(STOCKS)
+        with pytest.raises(ClosedError, match="use `async with`"):
+            getattr(blotter, what)
+        with pytest.raises(ClosedError, match="use `async with`"):
+            blotter.order("1")
+        assert not blotter.is_live
+        assert repr(blotter) == "<Blotter: new, 0 orders, 0 trades>"
+        async with blotter:
+            getattr(blotter, what)
+        getattr(blotter, what)
+
 
 class TestShowing:
     async def test_what_was_read_does_not_change(self, sandbox: Sandbox, alor: AsyncAlor) -> None:

@@ -116,7 +116,8 @@ class OrderDesk:
         if intent.verb is Verb.CANCEL or intent.request_id is None:
             return await self._cancel(intent, wire, timeout, retries)
         self._check_open()
-        await self._leftovers.clear()
+        if self._leftovers.list():
+            await self._leftovers.clear(self._session.time_limits(timeout).total)
         key = str(intent.request_id)
         tag = tag_of(key) if self._tags else None
         intent.mark(tag)

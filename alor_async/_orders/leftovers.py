@@ -90,8 +90,11 @@ class Leftovers:
                 unresolved=tuple(entry for entry in after if not entry.state.is_settled),
             )
 
-    async def clear(self) -> None:
+    async def clear(self, limit: float) -> None:
         """Let a command pass that places, once nothing is left. Many that wait here share one look.
+
+        Args:
+            limit: How long a look may take at most; seconds.
 
         Raises:
             OrdersUnresolved: Something remains.
@@ -104,7 +107,7 @@ class Leftovers:
             left = self.list()
             if left and not self._has_just_looked():
                 try:
-                    await self._look(left, RECOVERY_TIME if self._looked_at is None else _QUICK_LOOK)
+                    await self._look(left, min(limit, RECOVERY_TIME if self._looked_at is None else _QUICK_LOOK))
                 except RequestError as error:
                     failure = error
                 left = self.list()

@@ -21,6 +21,7 @@ from alor_async import (
     Limits,
     OrderOutcomeUnknown,
     OrderStatus,
+    OrdersUnresolved,
     Portfolio,
     RateLimited,
     RequestTimeout,
@@ -263,3 +264,29 @@ async def test_what_is_acknowledged_too_late_to_be_written_is_refused(sandbox: S
         ledger.acknowledge("left")
     async with connect(sandbox, ledger=ledger) as alor:
         assert [entry.key for entry in alor.ledger.list_open()] == ["left"]
+
+
+# --- The time of a call is the caller's, whatever earlier runs left.
+
+
+async def test_f097_looking_at_what_an_earlier_run_left_keeps_to_the_time_of_the_call(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    price = low_and_high(sandbox)[0]
+    file = tmp_path / "orders.sqlite"
+
+    async def place(alor: AsyncAlor, **options: Any) -> None:
+        await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price, **options)
+
+    async with connect(sandbox, ledger=SqliteLedger(file), order_tags=True) as alor:
+        sandbox.faults.ack.drop(operation="orders.place_limit")
+        with pytest.raises(OrderOutcomeUnknown):
+            await place(alor)
+    async with connect(sandbox, ledger=SqliteLedger(file), order_tags=True) as alor:
+        with sandbox.faults.ack.drop(how="hang", operation="account.*", times=None):
+            async with asyncio.timeout(3):
+                with pytest.raises(OrdersUnresolved):
+                    await place(alor, timeout=0.3)
+        assert len((await alor.recover_orders()).resolved) == 1
+        await place(alor)
+    assert len(sandbox.orders()) == 2

@@ -16,7 +16,8 @@ from alor_async._orders.ledger import EntryState, LedgerEntry, OrderLedger
 from alor_async._orders.leftovers import RECOVERY_TIME, Leftovers, Recovered
 from alor_async._orders.outcome import unknown as outcome_unknown
 from alor_async._orders.own_orders import RemembersOrders
-from alor_async._orders.resolve import Question, Resolver
+from alor_async._orders.questions import question_about, question_of
+from alor_async._orders.resolve import Resolver
 from alor_async._orders.tags import tag_of
 from alor_async._policy.clock import Clock
 from alor_async._telemetry import ORDER_LOGGER
@@ -29,7 +30,7 @@ from alor_async.errors import (
     OrderOutcomeUnknown,
     OrderRejected,
 )
-from alor_async.values import InstrumentId, Portfolio
+from alor_async.values import InstrumentId
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -363,41 +364,3 @@ class Desk:
     ) -> OrderAck:
         """Carry the intent out; see `OrderDesk.carry_out`."""
         return await self._desk.carry_out(intent, self._wire, timeout, retries)
-
-
-def question_of(intent: Intent[object]) -> Question:
-    """Ask about an intent."""
-    order_id = intent.values.get("order_id")
-    portfolio = next(iter(intent.portfolios))
-    return Question(
-        operation=intent.operation.name,
-        verb=intent.verb,
-        portfolio=portfolio,
-        exchange=_read_exchange(portfolio, str(intent.values["exchange"])),
-        is_stop=intent.values.get("stop") is True,
-        order_id=order_id if isinstance(order_id, str) else None,
-        request_id=intent.request_id,
-        instrument_id=intent.instrument_id,
-    )
-
-
-def question_about(entry: LedgerEntry, request_id: UUID | str | None = None) -> Question:
-    """Ask about an entry of the ledger; its key, as its caller spelt it, may be given."""
-    return Question(
-        operation=entry.operation,
-        verb=Verb.PLACE if entry.replaces is None else Verb.REPLACE,
-        portfolio=entry.portfolio,
-        exchange=_read_exchange(entry.portfolio, entry.exchange),
-        is_stop=entry.operation.startswith("stop_orders."),
-        order_id=entry.replaces,
-        tag=entry.tag,
-        request_id=entry.key if request_id is None else request_id,
-        instrument_id=InstrumentId(entry.symbol, entry.exchange, entry.board),
-        asked_at=entry.created_at,
-    )
-
-
-def _read_exchange(portfolio: str, exchange: str) -> str:
-    """Where an order is read that trades at an exchange: there, unless its portfolio is read as a whole."""
-    usual = Portfolio(portfolio)
-    return exchange if usual.read_exchange == usual.trade_exchange else usual.read_exchange

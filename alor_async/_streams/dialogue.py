@@ -242,9 +242,10 @@ class Dialogue:
         if len(self._line.seats) == 1:
             next(iter(self._line.seats)).put_broken(data)
         elif self._hub.lived.now > self._made_up_at:
-            # Whose it was cannot be told. If it was about money, what it said is read by REST.
+            # Whose it was cannot be told. If it was about money, what it said is read by REST; but while a snapshot is on
+            # its way, what was there before would pass for news.
             self._made_up_at = self._hub.lived.at_next_look
-            own = (channel for channel in self._line.seats if channel.traits.is_own)
+            own = (channel for channel in self._line.seats if channel.traits.is_own and not channel.in_snapshot)
             self._hub.make_up(dict.fromkeys(own, self._hub.now()))
 
     def _on_reply(self, guid: str, code: int, message: str | None) -> None:

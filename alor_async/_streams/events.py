@@ -80,7 +80,8 @@ class Gap(Struct, frozen=True, kw_only=True):
     dropped is not looked up.
 
     Attributes:
-        since: When it began, by this machine's clock; aware UTC. Never later than the first thing missed.
+        since: When it began, by this machine's clock; aware UTC. Not later than the first thing missed, unless that had been
+            on its way for more than a second.
         until: When the stream went on, likewise.
         reason: Why.
         lost: How many messages were dropped where that is known, else None.

@@ -234,10 +234,22 @@ class TestUnreadable:
             floor.alor.streams.trades(STOCKS, skip_snapshot=True) as trades,
             floor.alor.streams.orders(STOCKS, skip_snapshot=True),
         ):
+            await through(trades.events(), SnapshotEnd)
             await spoil(floor, BY_NAME["trades"], lambda payload: payload[: len(payload) // 2])
             (found,) = await take(trades.events())
             assert found.is_recovered
             assert str(found.item.trade_id) == str(floor.exchange.trades(STOCKS)[-1].trade_id)
+
+    async def test_what_was_there_before_is_no_news_because_a_message_cannot_be_read(self, floor: Floor) -> None:
+        await floor.buy()
+        async with floor.alor.streams.orders(STOCKS, skip_snapshot=True) as orders:
+            await through(orders.events(), SnapshotEnd)
+            floor.exchange.faults.ws.corrupt(b"not json", opcode="TradesGetAndSubscribeV2")
+            async with floor.alor.streams.trades(STOCKS) as trades:
+                before = await through(trades.events(), SnapshotEnd)
+                assert not any(update.is_recovered for update in before if isinstance(update, Update))
+                with pytest.raises(TimeoutError):
+                    await take(trades, within=0.3)
 
     @pytest.mark.parametrize("junk", [b"not json", b"[]", b"null", b"{}", b'{"guid":7}', b'{"data":{},"guid":"x"}'])
     async def test_f144_what_is_for_nobody_disturbs_nobody(self, floor: Floor, junk: bytes) -> None:

@@ -3,15 +3,20 @@
 Every part is drawn from a generator seeded by the instrument and the part's own place in time, and every split keeps
 the parent's open, high, low, close and volume exactly. So any stretch of any length is computed directly, is the same
 on every call, and an hour equals its sixty minutes. Prices are ticks throughout, and all arithmetic is on integers.
+
+What was drawn lately is remembered for all histories at once: it follows from the seed alone, so that the next exchange
+of the same seed begins with the same past.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import accumulate
 from math import isqrt
 from random import Random
+from types import MappingProxyType
 from typing import NamedTuple
 
 from alor_async.sandbox.core.clock import DAY, MINUTE, SECOND
@@ -31,6 +36,8 @@ _EPOCH = date(1970, 1, 1)
 _THURSDAY = 3
 _FINE = 1_024
 _DAYS_REMEMBERED = 8
+_YEARS_REMEMBERED = 64
+_SPLITS_REMEMBERED = 512
 
 
 class Bar(NamedTuple):
@@ -166,82 +173,96 @@ def _trade_count(minute: Bar, rng: Random) -> int:
     return min(minute.lots, 4 + int(rng.random() * (MAX_TRADES_A_MINUTE - 3)))
 
 
+def _generator(seed: str, *place: object) -> Random:
+    """The generator of a part of the past: the instrument's seed, and the part's place in time."""
+    return Random(":".join((seed, *map(str, place))))
+
+
+@lru_cache(_YEARS_REMEMBERED)
+def _days_of_year(seed: str, year: int, opened: int, closed: int, span: int, day_volume: int) -> Mapping[int, Bar]:
+    """The days of a year by number: closes walk from its opening price to that of the next year."""
+    first, last = day_number(date(year, 1, 1)), day_number(date(year + 1, 1, 1))
+    numbers = [day for day in range(first, last) if is_weekday(day)]
+    random = _generator(seed, "days", year).random
+    walk: list[int] = []
+    position = 0
+    for _ in numbers:
+        position += int(random() * (span + 1)) - span // 2
+        walk.append(position)
+    drift = closed - opened - position
+    days: dict[int, Bar] = {}
+    previous = opened
+    for index, day in enumerate(numbers, start=1):
+        close = max(8, opened + walk[index - 1] + drift * index // len(numbers))
+        start = max(8, previous + (int(random() * (span + 1)) - span // 2) // 4)
+        high = max(start, close) + 1 + int(random() * span) // 3
+        low = max(4, min(start, close) - 1 - int(random() * span) // 3)
+        lots = day_volume * (50 + int(random() * 101)) // 100
+        floor = MIN_LOTS_A_MINUTE * (LAST_MINUTE - FIRST_MINUTE)
+        days[day] = Bar(day * 86_400, start, high, low, close, max(lots, floor))
+        previous = close
+    return MappingProxyType(days)
+
+
+@lru_cache(_SPLITS_REMEMBERED)
+def _hours_of_day(seed: str, parent: Bar) -> tuple[Bar, ...]:
+    """The hours of a day."""
+    day = parent.time // 86_400
+    hours = range(FIRST_HOUR, LAST_HOUR)
+    minutes = [min(60, LAST_MINUTE - hour * 60) for hour in hours]
+    times = [parent.time + hour * 3_600 for hour in hours]
+    return tuple(split(parent, times, [MIN_LOTS_A_MINUTE * count for count in minutes], _generator(seed, "hours", day)))
+
+
+@lru_cache(_SPLITS_REMEMBERED)
+def _minutes_of_hour(seed: str, hour: Bar) -> tuple[Bar, ...]:
+    """The minutes of an hour."""
+    count = min(60, hour.time // 86_400 * 1_440 + LAST_MINUTE - hour.time // 60)
+    times = list(range(hour.time, hour.time + count * 60, 60))
+    return tuple(split(hour, times, [MIN_LOTS_A_MINUTE] * count, _generator(seed, "minutes", hour.time)))
+
+
+REMEMBERED = (_days_of_year, _hours_of_day, _minutes_of_hour)
+"""What all histories share; emptying it changes nothing but the time that the next look takes."""
+
+
 class History:
     """The past of one instrument. It knows no present: the caller says up to when it wants to see."""
 
-    __slots__ = ("_counts", "_days", "_minutes", "_seed", "_terms", "first_day")
+    __slots__ = ("_counts", "_minutes", "_seed", "_terms", "first_day")
 
     def __init__(self, terms: Terms, seed: int) -> None:
         """Prepare; nothing is computed until it is asked for."""
         self._terms = terms
         self._seed = f"{seed}:{terms.spec.exchange}:{terms.spec.symbol}"
-        self._days: dict[int, dict[int, Bar]] = {}
         self._counts: dict[int, int] = {}
         self._minutes: dict[int, list[Bar]] = {}
         self.first_day = day_number(terms.spec.listed)
-
-    def _rng(self, *place: object) -> Random:
-        return Random(":".join((self._seed, *map(str, place))))
 
     # -- whole days, as if all of time had passed
 
     def _year_open(self, year: int) -> int:
         """Where a year opens: within 6 % of the reference price."""
         reference = self._terms.nearest_ticks(self._terms.spec.reference_price)
-        return reference * (940 + int(self._rng("year", year).random() * 121)) // 1000
+        return reference * (940 + int(_generator(self._seed, "year", year).random() * 121)) // 1000
 
-    def _year(self, year: int) -> dict[int, Bar]:
-        """The days of a year: closes walk from its opening price to that of the next year."""
-        known = self._days.get(year)
-        if known is not None:
-            return known
-        first, last = day_number(date(year, 1, 1)), day_number(date(year + 1, 1, 1))
-        numbers = [day for day in range(first, last) if is_weekday(day)]
-        opened, closed = self._year_open(year), self._year_open(year + 1)
-        rng = self._rng("days", year)
-        random = rng.random
-        span = max(8, opened * self._terms.spec.volatility_bp // 10_000)
-        walk: list[int] = []
-        position = 0
-        for _ in numbers:
-            position += int(random() * (span + 1)) - span // 2
-            walk.append(position)
-        drift = closed - opened - position
-        days: dict[int, Bar] = {}
-        previous = opened
-        for index, day in enumerate(numbers, start=1):
-            close = max(8, opened + walk[index - 1] + drift * index // len(numbers))
-            start = max(8, previous + (int(random() * (span + 1)) - span // 2) // 4)
-            high = max(start, close) + 1 + int(random() * span) // 3
-            low = max(4, min(start, close) - 1 - int(random() * span) // 3)
-            lots = self._terms.spec.day_volume * (50 + int(random() * 101)) // 100
-            floor = MIN_LOTS_A_MINUTE * (LAST_MINUTE - FIRST_MINUTE)
-            days[day] = Bar(day * 86_400, start, high, low, close, max(lots, floor))
-            previous = close
-        self._days[year] = days
-        return days
+    def _year(self, year: int) -> Mapping[int, Bar]:
+        """The days of a year by number."""
+        opened, spec = self._year_open(year), self._terms.spec
+        span = max(8, opened * spec.volatility_bp // 10_000)
+        return _days_of_year(self._seed, year, opened, self._year_open(year + 1), span, spec.day_volume)
 
     def _whole_day(self, day: int) -> Bar | None:
         return self._year(date_of(day).year).get(day) if day >= self.first_day else None
 
-    def _whole_hours(self, day: int) -> list[Bar]:
+    def _whole_hours(self, day: int) -> Sequence[Bar]:
         parent = self._whole_day(day)
-        if parent is None:
-            return []
-        hours = range(FIRST_HOUR, LAST_HOUR)
-        minutes = [min(60, LAST_MINUTE - hour * 60) for hour in hours]
-        times = [day * 86_400 + hour * 3_600 for hour in hours]
-        return split(parent, times, [MIN_LOTS_A_MINUTE * count for count in minutes], self._rng("hours", day))
-
-    def _hour_minutes(self, hour: Bar) -> list[Bar]:
-        count = min(60, hour.time // 86_400 * 1_440 + LAST_MINUTE - hour.time // 60)
-        times = list(range(hour.time, hour.time + count * 60, 60))
-        return split(hour, times, [MIN_LOTS_A_MINUTE] * count, self._rng("minutes", hour.time))
+        return () if parent is None else _hours_of_day(self._seed, parent)
 
     def _whole_minutes(self, day: int) -> list[Bar]:
         minutes = self._minutes.pop(day, None)
         if minutes is None:
-            minutes = [minute for hour in self._whole_hours(day) for minute in self._hour_minutes(hour)]
+            minutes = [minute for hour in self._whole_hours(day) for minute in _minutes_of_hour(self._seed, hour)]
         self._minutes[day] = minutes
         if len(self._minutes) > _DAYS_REMEMBERED:
             del self._minutes[next(iter(self._minutes))]
@@ -251,12 +272,12 @@ class History:
         """The minutes of a day, whole ones, that have a part in `[start_us, until_us)`."""
         for hour in self._whole_hours(day):
             if start_us < (hour.time + 3_600) * SECOND and hour.time * SECOND < until_us:
-                for minute in self._hour_minutes(hour):
+                for minute in _minutes_of_hour(self._seed, hour):
                     if start_us < (minute.time + 60) * SECOND and minute.time * SECOND < until_us:
                         yield minute
 
     def _minute_rng(self, minute: Bar) -> Random:
-        return self._rng("trades", minute.time)
+        return _generator(self._seed, "trades", minute.time)
 
     def _minute_prints(self, minute: Bar) -> list[Print]:
         """The trades of a minute: the first at its open, the last at its close, two inner ones at its extremes."""
@@ -300,7 +321,7 @@ class History:
                 whole.append(bar_of(bars[len(whole)].time, partial))
         return whole
 
-    def hours(self, day: int, until_us: int) -> list[Bar]:
+    def hours(self, day: int, until_us: int) -> Sequence[Bar]:
         """The hours of a day with the trades before `until_us`."""
         if (day + 1) * DAY <= until_us:
             return self._whole_hours(day)
@@ -347,7 +368,7 @@ class History:
         day = min(until_us // DAY, session_day(until_us))
         while day >= self.first_day:
             for hour in reversed(self._whole_hours(day)):
-                minutes = self._hour_minutes(hour) if hour.time * SECOND < until_us else []
+                minutes = _minutes_of_hour(self._seed, hour) if hour.time * SECOND < until_us else ()
                 for minute in reversed(minutes):
                     begun = minute.time * SECOND < until_us
                     trades = (

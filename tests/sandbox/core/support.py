@@ -9,6 +9,7 @@ from alor_async.sandbox.core.clock import to_us
 from alor_async.sandbox.core.commands import Accepted, PlaceOrder, PlaceStop
 from alor_async.sandbox.core.enums import Condition, Side, TimeInForce
 from alor_async.sandbox.core.exchange import Exchange
+from alor_async.sandbox.core.history import REMEMBERED
 
 WEDNESDAY_NOON = datetime(2026, 3, 18, 9, 30, 17, tzinfo=UTC)
 STOCKS, FUTURES, CURRENCIES, UNITED = "D39004", "7500GHC", "G39004", "E39005"
@@ -27,6 +28,12 @@ class HandClock:
 
     def forward(self, **step: float) -> None:
         self.now += timedelta(**step)
+
+
+def forget_the_past() -> None:
+    """Let the past be drawn anew, as in another process, and not be remembered from an exchange of the same seed."""
+    for drawn in REMEMBERED:
+        drawn.cache_clear()
 
 
 def limit(

@@ -17,6 +17,7 @@ from tests.sandbox.core.support import (
     UNITED,
     WEDNESDAY_NOON,
     HandClock,
+    forget_the_past,
     limit,
     market,
     place,
@@ -29,6 +30,7 @@ BUY, SELL = Side.BUY, Side.SELL
 
 def live(seed: int, look: Callable[[Exchange], object] = lambda exchange: None) -> Exchange:
     """A short life: the same commands at the same times, with looks in between."""
+    forget_the_past()
     clock = HandClock()
     exchange = Exchange(clock=clock, seed=seed)
     look(exchange)

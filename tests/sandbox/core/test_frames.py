@@ -13,7 +13,7 @@ from alor_async.sandbox.core.catalogue import default_instruments
 from alor_async.sandbox.core.clock import SteppedClock, to_us
 from alor_async.sandbox.core.exchange import Exchange
 from alor_async.sandbox.core.history import TRADES_KEPT_DAYS, Bar
-from tests.sandbox.core.support import WEDNESDAY_NOON
+from tests.sandbox.core.support import WEDNESDAY_NOON, forget_the_past
 
 pytestmark = pytest.mark.heavy
 
@@ -92,6 +92,7 @@ def test_any_range_is_a_part_of_any_longer_one(symbol: str, frame: str, back: in
 @given(st.sampled_from(SYMBOLS), st.sampled_from(["60", "3600", "D"]), st.integers(NOW - 2_000 * DAY, NOW))
 def test_a_view_is_the_same_on_every_exchange(symbol: str, frame: str, start: int) -> None:
     def view() -> list[Bar]:
+        forget_the_past()
         exchange = Exchange(clock=SteppedClock(NOW * 1_000_000), seed=3)
         candles = exchange.find_market("MOEX", symbol).candles(exchange.now_us)
         return between(candles, frame, start, start + 5 * DAY)

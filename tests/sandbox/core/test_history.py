@@ -15,7 +15,17 @@ from alor_async.sandbox.core.exchange import Exchange, InvalidQuery
 from alor_async.sandbox.core.history import Bar, History, day_number, split
 from alor_async.sandbox.core.prints import Prints
 from alor_async.sandbox.core.terms import Terms
-from tests.sandbox.core.support import QUIET, STOCKS, WEDNESDAY_NOON, HandClock, Side, limit, market, place
+from tests.sandbox.core.support import (
+    QUIET,
+    STOCKS,
+    WEDNESDAY_NOON,
+    HandClock,
+    Side,
+    forget_the_past,
+    limit,
+    market,
+    place,
+)
 
 NOON = int(WEDNESDAY_NOON.timestamp())
 FAR_FUTURE = 32_536_799_999
@@ -27,6 +37,7 @@ def seconds(*parts: int) -> int:
 
 
 def past(symbol: str = "SBER", seed: int = 42) -> Candles:
+    forget_the_past()
     now = to_us(WEDNESDAY_NOON)
     return Candles(History(Terms(SPECS[symbol]), seed), Prints(), now, now)
 
@@ -56,6 +67,7 @@ def test_the_children_add_up_to_their_parent(seed: int) -> None:
 # -- one history in all frames
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("symbol", ["SBER", "Si-6.26", "RU000A106K43", "CNYRUB_TOM"])
 def test_long_candles_are_made_of_short_ones(symbol: str) -> None:
     candles = past(symbol)

@@ -103,6 +103,7 @@ class World:
         self._restarts = 0
         sandbox.faults.dedupe.mode(dedupe)  # type: ignore[arg-type]
         sandbox.market["SBER"].clear()
+        sandbox.requests.clear()
         self._secrets = Secrets(self._tokens)
         self._logger = logging.getLogger("alor_async")
         self._level = self._logger.level

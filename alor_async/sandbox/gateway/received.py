@@ -55,14 +55,12 @@ class Received:
     @property
     def headers(self) -> dict[str, str]:
         """The headers, names as they came; of Authorization only the scheme is left."""
-        return {
-            name: f"{value.partition(' ')[0]} {_HIDDEN}" if name.lower() == "authorization" else value
-            for name, value in self._headers.items()
-        }
+        return {name: _shown(name, value) for name, value in self._headers.items()}
 
     def header(self, name: str) -> str | None:
         """One header, by its name in any case."""
-        return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
+        wanted = name.lower()
+        return next((_shown(key, value) for key, value in self._headers.items() if key.lower() == wanted), None)
 
     @property
     def body(self) -> bytes:
@@ -80,6 +78,10 @@ class Received:
 
     def __repr__(self) -> str:
         return f"<Received #{self.number} {self.method} {self.path} -> {self.status}>"
+
+
+def _shown(name: str, value: str) -> str:
+    return f"{value.partition(' ')[0]} {_HIDDEN}" if name.lower() == "authorization" else value
 
 
 def _without_tokens(fields: dict[str, object]) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -55,7 +56,13 @@ def load_yaml(path: Path) -> Json:
         return Node(yaml.load(file, Loader=_StrictLoader), path.name).raw  # noqa: S506 - a SafeLoader
 
 
-class _StrictLoader(yaml.SafeLoader):
+if TYPE_CHECKING or not yaml.__with_libyaml__:  # noqa: SIM108 - mypy takes no base class from a conditional expression
+    _SafeLoader = yaml.SafeLoader
+else:  # written in C, many times as fast
+    _SafeLoader = yaml.CSafeLoader
+
+
+class _StrictLoader(_SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
         seen: set[object] = set()
         for key_node, _ in node.value:

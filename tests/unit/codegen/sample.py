@@ -1,8 +1,10 @@
 """A small contract with every word of the vocabulary, and ways to spoil it."""
 
 import copy
+import functools
 from pathlib import Path
 from textwrap import dedent
+from typing import cast
 
 import yaml
 
@@ -229,12 +231,17 @@ OVERLAY = dedent("""
 
 def document() -> Json:
     """Give a fresh copy of the sample, to be changed at will."""
-    return copy.deepcopy(yaml.safe_load(CONTRACT))
+    return copy.deepcopy(_parsed(CONTRACT))
 
 
 def sockets() -> Json:
     """Give a fresh copy of the sample of the sockets, to be changed at will."""
-    return copy.deepcopy(yaml.safe_load(SOCKETS))
+    return copy.deepcopy(_parsed(SOCKETS))
+
+
+@functools.cache
+def _parsed(text: str) -> Json:
+    return cast(Json, yaml.safe_load(text))
 
 
 def contract() -> Contract:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from coverage import Coverage
 
 from tests.support.loops import CheckedLoop
 
@@ -26,10 +28,39 @@ HEAVY = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whole folders as heavy."""
+    """Mark whole folders as heavy, and let what is heavy come last."""
     for item in items:
-        if any(item.path.is_relative_to(place) for place in HEAVY):
+        if _is_in_a_heavy_place(item.path):
             item.add_marker(pytest.mark.heavy)
+    items.sort(key=_is_heavy)
+
+
+@functools.cache
+def _is_in_a_heavy_place(path: Path) -> bool:
+    return any(path.is_relative_to(place) for place in HEAVY)
+
+
+def _is_heavy(item: pytest.Item) -> bool:
+    return item.get_closest_marker("heavy") is not None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Measure no coverage in the process that only hands out tests: it would cost half a millisecond for each."""
+    _stop_measuring()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Measure coverage until the first heavy test, after which none is left that is not."""
+    if _is_heavy(item):
+        _stop_measuring()
+
+
+def _stop_measuring() -> None:
+    measuring = Coverage.current()
+    if measuring is not None:
+        measuring.stop()
 
 
 def pytest_asyncio_loop_factories(

@@ -112,6 +112,7 @@ async def test_instruments_are_walked_page_by_page(alor: AsyncAlor, exchange: Sa
     assert len(exchange.requests) == len(everything) // page_size + 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("page_size", [1, 7, 60, 120, 121, 10_000])
 async def test_candles_are_walked_without_a_seam(alor: AsyncAlor, page_size: int) -> None:
     start, end = NOON - timedelta(hours=2), NOON
@@ -185,6 +186,7 @@ async def test_own_trades_of_the_past_are_paged_by_id_and_by_date(alor: AsyncAlo
     ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("page_size", [500, 50_000])
 async def test_market_trades_are_walked_over_days(alor: AsyncAlor, exchange: Sandbox, page_size: int) -> None:
     end = NOON.astimezone(MOSCOW).replace(hour=0) - timedelta(seconds=1)

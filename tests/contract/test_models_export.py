@@ -34,6 +34,7 @@ def is_odd_on_purpose(path: str) -> bool:
     return path.endswith((".condition", ".cnd"))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("format_", [None, *FORMATS])
 def test_documents_are_valid(format_: Spelling | None) -> None:
     exported = open_document(document()) if format_ is None else closed_document(document(), format_)

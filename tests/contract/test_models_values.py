@@ -77,6 +77,7 @@ def test_a_required_key_that_is_null_is_an_error_with_its_path(item: Example, in
     assert caught.value.path.endswith(f".{key}")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("item", "index", "attribute", "key"), OPTIONAL)
 def test_an_optional_key_may_be_null_or_missing(item: Example, index: int, attribute: str, key: str) -> None:
     null = item.decode(changed(item, index, lambda target: target.update({key: None})))

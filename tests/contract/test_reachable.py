@@ -57,6 +57,7 @@ async def received_from(call: Call, sandbox: Sandbox, format_: Format | None) ->
     return result, sandbox.requests[0], world
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("call", "format_"), IN_EACH_FORMAT)
 async def test_each_call_arrives_as_the_contract_has_it_and_gives_its_public_class(
     call: Call, format_: Format | None, sandbox: Sandbox

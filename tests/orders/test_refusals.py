@@ -76,6 +76,7 @@ WRONG: list[tuple[str, str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.heavy
 @WIRES
 @pytest.mark.parametrize(("facade", "method", "arguments", "named"), WRONG)
 async def test_f096_what_is_wrong_in_a_command_is_refused_before_anything_is_sent(

@@ -359,6 +359,7 @@ def walk(exchange: Exchange, portfolio: str, symbol: str) -> int:
     return max(0, long * terms.rate_down // 10_000, short * terms.rate_up // 10_000)
 
 
+@pytest.mark.heavy
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

@@ -20,6 +20,7 @@ def exchange() -> Exchange:
     return Exchange(clock=SteppedClock(NOON * 1_000_000), seed=42)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("format", list(Format))
 @pytest.mark.parametrize("symbol", ["SBER", "LKOH", "TMOS", "SU26238RMFS4", "Si-6.26", "CNYRUB_TOM"])
 @pytest.mark.parametrize(("frame", "days"), [("60", 12), ("D", 400), ("60", 0)])

@@ -279,6 +279,7 @@ class TestMessagesThatMeanNothing:
 class TestTokens:
     BAD = pytest.mark.parametrize("token", ["", "nonsense", None, 7, {"a": 1}, "expired", "refresh"])
 
+    @pytest.mark.heavy
     @BAD
     @pytest.mark.parametrize("opcode", [BOOK, "unsubscribe", "ping", "DanceAndSubscribe"])
     async def test_every_message_needs_a_good_one(self, ws: Talker, opcode: str, token: Any) -> None:

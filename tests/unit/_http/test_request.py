@@ -84,6 +84,7 @@ def check_value_arrives(operation: Operation[object], parameter: Parameter, valu
         assert not others, f"{path} is {others[0].name}"
 
 
+@pytest.mark.heavy
 @IN_PATH
 @settings(max_examples=60, deadline=None)
 @given(value=st.text(max_size=70))
@@ -97,6 +98,7 @@ def test_f195_a_path_value_is_refused_or_arrives_as_it_is(operation, parameter, 
     check_value_arrives(operation, parameter, value)
 
 
+@pytest.mark.heavy
 @IN_PATH
 @settings(max_examples=40, deadline=None)
 @given(value=st.text(alphabet="./%2eEfF5cC\\ ?#:;,@&=+\0\r\n\uff0e\uff0f\u2025\u2100a", min_size=1, max_size=12))
@@ -170,6 +172,7 @@ def test_every_operation_can_be_asked_for_and_keeps_its_template(operation):
     assert "X1" not in repr(request)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())

@@ -442,6 +442,7 @@ _statuses = st.sampled_from(
 ) | st.integers(400, 599)
 
 
+@pytest.mark.heavy
 @settings(max_examples=700, deadline=None)
 @given(st.sampled_from(list(Verb)), _statuses, _bodies, st.booleans())
 @example(Verb.PLACE, 400, json.dumps(copy_of(200, SUCCESS)).encode(), False)

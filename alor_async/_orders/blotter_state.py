@@ -18,6 +18,7 @@ from alor_async._orders.views import (
     Replaced,
     StopOrderChanged,
     StopOrderView,
+    told_lots,
 )
 from alor_async.models import Side
 
@@ -171,7 +172,8 @@ class BlotterState:
         return news
 
     def _compare_fills(self, view: OrderView, now: float) -> list[Divergence]:
-        shown = None if view.order is None else Decimal(view.order.filled_lots)
+        told = told_lots(view.order, view.traded_lots, has_expired=view.has_expired)
+        shown = None if told is None else Decimal(told)
         return self.doubts.compare("fills", view.order_id, shown, Decimal(view.traded_lots), now)
 
     def _compare_position(self, subject: str, now: float) -> list[Divergence]:

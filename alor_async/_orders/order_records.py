@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from alor_async._orders.tags import client_tag
-from alor_async._orders.views import OrderChanged, OrderView, Replaced, StopOrderChanged, StopOrderView
+from alor_async._orders.views import OrderChanged, OrderView, Replaced, StopOrderChanged, StopOrderView, told_lots
 from alor_async._policy.paging import MOSCOW
 from alor_async.models import Order, OrderStatus, StopOrder, TimeInForce
 
@@ -214,7 +214,7 @@ class OrderRecords:
             trades=record.trades,
             traded_lots=traded,
             filled_lots=traded if order is None else max(traded, order.filled_lots),
-            is_final=has_ended and order is not None and order.filled_lots == traded,
+            is_final=has_ended and told_lots(order, traded, has_expired=record.has_expired) == traded,
             is_external=self._is_external(order_id, record),
             has_expired=record.has_expired,
             replaces=self._own.replaces(self._portfolio, order_id, is_stop=False),

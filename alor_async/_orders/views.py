@@ -22,6 +22,7 @@ __all__ = [
     "Replaced",
     "StopOrderChanged",
     "StopOrderView",
+    "told_lots",
 ]
 
 
@@ -35,7 +36,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
         traded_lots: What they add up to; lots.
         filled_lots: What the order itself says is executed, or its trades where they say more: neither is ever taken back.
             Lots.
-        is_final: Whether it has ended, and the order and its trades say the same about what was executed.
+        is_final: Whether it has ended, and the order and its trades say the same about what was executed. Where its end was
+            never told, its trades have the last word.
         is_external: Whether it is somebody else's: made at another terminal, by another program, or by the broker. None
             while a command of this client without an answer may have made it.
         has_expired: Whether it was left over from an earlier trading day and is not on the broker's list of today: it
@@ -66,6 +68,16 @@ class OrderView(Struct, frozen=True, kw_only=True):
         """
         source = self.order or next(iter(self.trades), None)
         return None if source is None else source.instrument_id
+
+
+def told_lots(order: Order | None, traded: int, *, has_expired: bool) -> int | None:
+    """Give what an order says is executed, None while it is not known; lots.
+
+    What one said that ended unheard is older than its trades: as far as it has so many lots, they speak for it.
+    """
+    if order is None:
+        return None
+    return traded if has_expired and order.filled_lots < traded <= order.lots else order.filled_lots
 
 
 class StopOrderView(Struct, frozen=True, kw_only=True):

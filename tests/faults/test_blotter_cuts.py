@@ -139,6 +139,29 @@ class TestTheDayEnds:
             young = blotter.orders[new.order_id]
             assert (young.is_final, young.has_expired) == (False, False)
 
+    @pytest.mark.parametrize("lots", [1, 2])
+    async def test_f113_an_order_that_was_filled_unheard_on_its_last_day_is_done(self, lots: int) -> None:
+        """The order is listed no more, so its trades have the last word: what it said before is older."""
+        wall = Wall()
+        async with (
+            Sandbox(seed=42, time="stepped") as sandbox,
+            DrivenAlor(wall, sandbox.refresh_token, environment=sandbox.environment, streams=PROMPT) as alor,
+            watching(alor) as (blotter, reader),
+        ):
+            sandbox.market["SBER"].clear()
+            old = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=2, price=low_and_high(sandbox)[0])
+            await until(lambda: blotter.order(old.order_id))
+            with sandbox.faults.ws.refuse(503, times=None):
+                strike(sandbox, "1012")
+                await until(lambda: reader.of(Disconnected))
+                assert sandbox.market["SBER"].take("sell", lots=lots) == lots
+                await sandbox.clock.advance(hours=24)
+                wall.ahead += 86_400
+            done = await blotter.wait(old.order_id, timeout=WITHIN)
+            assert (done.has_expired, done.filled_lots, done.traded_lots) == (True, lots, lots)
+            assert blotter.divergences == ()
+            assert [fill.is_recovered for fill in reader.of(Filled)] == [True]
+
     async def test_f113_an_order_of_whose_end_the_broker_says_nothing(self) -> None:
         """It is looked for as soon as something of the next day is told, and until the look succeeds."""
         async with trading_day() as (sandbox, alor), watching(alor) as (blotter, _):

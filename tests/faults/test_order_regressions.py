@@ -156,12 +156,13 @@ async def test_bad_terms_of_a_bracket_are_a_mistake_and_no_half_done_bracket(
 async def test_f106_another_side_is_refused_for_a_derivatives_order_of_an_earlier_run(
     sandbox: Sandbox, tmp_path: Path, is_known: bool
 ) -> None:
-    low = sandbox.market["SiZ6"].book.bids[-1].price
     file = tmp_path / "orders.sqlite"
     async with connect(sandbox, ledger=SqliteLedger(file)) as alor:
-        ack = await alor.orders.place_limit(FUTURES, "MOEX:SiZ6", Side.BUY, lots=1, price=low)
+        symbol = (await alor.market_data.get_futures_quote("MOEX:SBRF")).symbol
+        future, low = f"MOEX:{symbol}", sandbox.market[symbol].book.bids[-1].price
+        ack = await alor.orders.place_limit(FUTURES, future, Side.BUY, lots=1, price=low)
     async with connect(sandbox, ledger=SqliteLedger(file) if is_known else None) as alor:
-        replacing = alor.orders.replace_limit(FUTURES, ack.order_id, "MOEX:SiZ6", Side.SELL, lots=1, price=low)
+        replacing = alor.orders.replace_limit(FUTURES, ack.order_id, future, Side.SELL, lots=1, price=low)
         if is_known:
             with pytest.raises(InvalidArgument, match="keeps its own") as caught:
                 await replacing

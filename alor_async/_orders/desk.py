@@ -69,6 +69,7 @@ class OrderDesk:
         self._kept = KeptTerms()
         self._opening = asyncio.Lock()
         self._is_open = False
+        self._clock_ahead = 0.0
         self._was_closed = False
         self._under_way: set[str] = set()
         self._leftovers = Leftovers(ledger, self._find_out, clock, self._under_way)
@@ -84,6 +85,7 @@ class OrderDesk:
             if not self._is_open:
                 await self.ledger.open()
                 self._is_open = True
+                self._clock_ahead = self._clock.now() - self._clock.monotonic()
                 self._leftovers.note()
                 if isinstance(self.ledger, RemembersOrders):
                     self._kept.learn(self.ledger.list_accepted())
@@ -328,7 +330,7 @@ class OrderDesk:
                 "request_id",
                 f"was used already, and a command socket does not know keys again: {_tell_state(known)}",
             )
-        age = abs((entry.created_at - known.created_at).total_seconds())
+        age = self._age(known, entry)
         life = retries.request_id_life if isinstance(retries, RetryPolicy) else self._retries.request_id_life
         if age >= life:
             raise InvalidArgument(
@@ -336,6 +338,12 @@ class OrderDesk:
                 f"was used {age:.0f} s ago, and the broker may not know it again: {_tell_state(known)}",
             )
         return life - age
+
+    def _age(self, known: LedgerEntry, now: LedgerEntry) -> float:
+        """How much older one entry is, at least; seconds. Setting the machine's clock back in this run makes it no younger."""
+        by_clock = (now.created_at - known.created_at).total_seconds()
+        set_back = self._clock_ahead - (self._clock.now() - self._clock.monotonic())
+        return max(abs(by_clock), by_clock + set_back)
 
 
 def _tell_state(entry: LedgerEntry) -> str:

@@ -28,9 +28,11 @@ from alor_async import (
     RetryPolicy,
     Side,
     SqliteLedger,
+    StaticToken,
     client_tag,
     own_comment,
 )
+from alor_async._policy.clock import Clock
 from alor_async.sandbox import Sandbox
 from alor_async.sandbox.core.catalogue import default_instruments
 from tests.support.leftovers import our_tasks
@@ -114,6 +116,38 @@ async def test_f093_a_repeat_that_waits_for_its_turn_does_not_outlive_its_key(sa
             await place()
         await asyncio.wait([reading])
         assert isinstance(reading.exception(), RequestTimeout)
+    assert len(sandbox.orders()) == 1
+
+
+class SetBack(Clock):
+    """The machine's clocks: time passes, and the one on the wall is set back meanwhile."""
+
+    passed = back = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.passed - self.back
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed
+
+
+class SetBackAlor(AsyncAlor):
+    def _new_clock(self) -> Clock:
+        return SetBack()
+
+
+@pytest.mark.parametrize("back", [110.0, 120.0, 1000.0])
+async def test_f093_a_clock_that_is_set_back_makes_no_key_young_again(sandbox: Sandbox, back: float) -> None:
+    price = low_and_high(sandbox)[0]
+    token = StaticToken(sandbox.tokens.issue(life=1e6))
+    async with SetBackAlor(token, environment=sandbox.environment) as alor:
+        await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price, request_id="once")
+        clock = alor._clock
+        assert isinstance(clock, SetBack)
+        clock.passed, clock.back = 120.0, back
+        sandbox.faults.dedupe.forget()
+        with pytest.raises(InvalidArgument, match="may not know it again"):
+            await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=price, request_id="once")
     assert len(sandbox.orders()) == 1
 
 

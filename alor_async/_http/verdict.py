@@ -131,7 +131,7 @@ def _read_error(body: bytes, secrets: Sequence[str]) -> tuple[str | None, str | 
         return None, None
     code = None
     if isinstance(found.code, str | int):
-        code = redact(shorten(_BRACKETED_NUMBER.sub("", str(found.code).strip()), _MAX_CODE), secrets) or None
+        code = shorten(redact(_BRACKETED_NUMBER.sub("", str(found.code).strip()), secrets), _MAX_CODE) or None
     for text in (found.message, found.detail, _validation_text(found.errors), found.title):
         if isinstance(text, str) and text.strip():
             return code, _line(text, secrets)

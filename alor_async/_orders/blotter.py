@@ -14,7 +14,15 @@ from alor_async._orders.views import Divergence, OrderChanged, OrderView, StopOr
 from alor_async._streams.events import Update
 from alor_async._streams.subscription import delivery_of
 from alor_async._telemetry import STREAM_LOGGER
-from alor_async.errors import AlorError, ClosedError, SlowConsumer, StreamDecodeError, StreamLost
+from alor_async.errors import (
+    AlorError,
+    ClosedError,
+    RequestError,
+    SlowConsumer,
+    StreamDecodeError,
+    StreamLost,
+    TokenUnavailable,
+)
 from alor_async.models import Order, Position, StopOrder, Summary, Trade
 
 if TYPE_CHECKING:
@@ -342,7 +350,7 @@ class Blotter:
                     today, listed = await self._sources.list_today()
                 except AlorError as error:
                     STREAM_LOGGER.warning("%s: reading the orders of today failed: %s", _NAME, error)
-                    if not error.retryable:
+                    if not isinstance(error, RequestError | TokenUnavailable):
                         return
                     await self._clock.sleep(_LOOK_AGAIN)
                 else:

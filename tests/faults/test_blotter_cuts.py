@@ -9,7 +9,7 @@ import pytest
 from alor_async import Disconnected, Filled, Gap, OrderStatus, Reconnected, Side
 from alor_async.models import Condition
 from alor_async.sandbox import Sandbox
-from tests.faults.hub_support import PROMPT
+from tests.faults.hub_support import PROMPT, Hasty
 from tests.faults.test_stream_gaps import strike
 from tests.faults.trading_desk import Trader, Wall, fills_of, trading_day
 from tests.orders.blotter_kit import SBER, WITHIN, Reader, check_blotter, check_story, watching
@@ -162,9 +162,14 @@ class TestTheDayEnds:
             assert blotter.divergences == ()
             assert [fill.is_recovered for fill in reader.of(Filled)] == [True]
 
-    async def test_f113_an_order_of_whose_end_the_broker_says_nothing(self) -> None:
+    @pytest.mark.parametrize("failures", [0, 5])
+    async def test_f113_an_order_of_whose_end_the_broker_says_nothing(self, failures: int) -> None:
         """It is looked for as soon as something of the next day is told, and until the look succeeds."""
-        async with trading_day() as (sandbox, alor), watching(alor) as (blotter, _):
+        async with (
+            Sandbox(seed=42, time="stepped") as sandbox,
+            DrivenAlor(Hasty(), sandbox.refresh_token, environment=sandbox.environment, streams=PROMPT) as alor,
+            watching(alor) as (blotter, _),
+        ):
             low, _high = low_and_high(sandbox)
             old = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=2, price=low)
             await until(lambda: blotter.order(old.order_id))
@@ -172,6 +177,9 @@ class TestTheDayEnds:
                 await sandbox.clock.advance(hours=24)
             assert not blotter.orders[old.order_id].is_final
             assert blotter.is_live
+            page = sandbox.faults.http.body(b"<html>Back soon</html>", operation="account.list_orders", times=None)
             new = await alor.orders.place_limit(STOCKS, SBER, Side.BUY, lots=1, price=low)
+            await until(lambda: page.fired >= failures, within=WITHIN)
+            page.clear()
             assert (await blotter.wait(old.order_id, timeout=WITHIN)).has_expired
             assert not blotter.orders[new.order_id].is_final

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from alor_async._policy.clock import Clock
 from alor_async._streams.events import Gap, Update
 from alor_async.errors import SlowConsumer
 from alor_async.models import Side
 from alor_async.sandbox import Sandbox
-from tests.faults.hub_support import CoarseClock, client_of, listening, live, settings
+from tests.faults.hub_support import CoarseClock, Hasty, client_of, listening, live, settings
 from tests.support.streamserver import DrivenAlor, Heard, Line, StreamServer
 from tests.support.waiting import until
 from tests.support.world import STOCKS, new_sandbox
@@ -184,13 +183,6 @@ class TestPolicies:
                 insisting.cancel()
                 assert 8 < len(server.subscriptions) < 60
                 assert len(told) >= len(server.subscriptions) - 1
-
-
-class Hasty(Clock):
-    """Waits a twentieth of what it is told."""
-
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds / 20)
 
 
 class TestOwn:

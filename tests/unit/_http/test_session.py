@@ -220,6 +220,15 @@ async def test_f191_tokens_and_portfolios_in_an_answer_are_masked() -> None:
         assert "D39004" not in str(error)
 
 
+async def test_f191_a_code_is_masked_before_it_is_cut() -> None:
+    async with RawServer(reply({"code": "y" * 60 + " D39004"}, 400)) as server, Rig(server, auth=static()) as rig:
+        error = await failure(rig, read())
+        assert isinstance(error, BadRequest)
+        assert error.code is not None
+        assert len(error.code) <= 64
+        assert "D3" not in f"{error} {error.code}"
+
+
 async def test_f018_f027_f028_an_unreadable_success() -> None:
     for body in (b"", b"<html>", b"[]", b'{"price":', b"null"):
         async with RawServer(reply(body)) as server, Rig(server, auth=static()) as rig:

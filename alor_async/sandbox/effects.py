@@ -143,6 +143,13 @@ class Drop:
     how: Literal["reset", "close", "hang"] = "reset"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """The process of this number is killed, and there is no answer."""
+
+    pid: int
+
+
 @dataclass(frozen=True, slots=True)
 class RejectToken:
     """The token of this request counts as expired: 401."""
@@ -246,12 +253,14 @@ class TurnAway:
     """The connection is reset as soon as it is made, before a byte passes."""
 
 
-AnswerEffect: TypeAlias = Answer | RawAnswer | ExtraHeaders | ChangedBody | Drip | Truncate | Delay | Drop | RejectToken
+AnswerEffect: TypeAlias = (
+    Answer | RawAnswer | ExtraHeaders | ChangedBody | Drip | Truncate | Delay | Drop | Kill | RejectToken
+)
 ExchangeEffect: TypeAlias = FailReplacement | RejectLater | ReadLag
 MessageEffect: TypeAlias = Withhold | Repeat | Shuffle | Alter | Say
 SocketEffect: TypeAlias = Close | Abort | RawFrame
 Effect: TypeAlias = WireEffect | AnswerEffect | ExchangeEffect | MessageEffect | SocketEffect | TurnAway
 
 WIRE_EFFECTS = (Reset, Blackhole, Latency, Bandwidth, Slicer, HalfClose, SlowClose)
-FINAL_EFFECTS = (Answer, RawAnswer, Drop, Say, Withhold, Close, Abort, TurnAway)
+FINAL_EFFECTS = (Answer, RawAnswer, Drop, Kill, Say, Withhold, Close, Abort, TurnAway)
 """What decides the fate of a request or a message: nothing that was armed later is felt by it."""

@@ -25,6 +25,7 @@ from alor_async import (
     SqliteLedger,
 )
 from alor_async.sandbox import Sandbox
+from alor_async.sandbox.faults import Stage
 from tests.support.aftermath import check, live, orders_of, plan_for
 from tests.support.disks import small_disk
 from tests.support.doomed import Step
@@ -149,16 +150,16 @@ async def test_f097_killed_inside_a_commit(sandbox: Sandbox, path: Path, delay: 
 
 
 @pytest.mark.parametrize("operation", [PLACE, "orders.replace_limit"])
-@pytest.mark.parametrize("lost", ["answer", "request"])
+@pytest.mark.parametrize("stage", ["before_execution", "after_execution"])
 async def test_f097_killed_between_sending_and_the_answer(
-    sandbox: Sandbox, path: Path, operation: str, lost: str
+    sandbox: Sandbox, path: Path, operation: str, stage: Stage
 ) -> None:
-    faults = sandbox.faults.ack if lost == "answer" else sandbox.faults.req
-    waiting = faults.drop(how="hang", operation=operation)
+    def doom(pid: int) -> None:
+        sandbox.faults.proc.kill9(pid, stage=stage, operation=operation)
+
     plan = plan_for(sandbox, path, "doomed")
-    told = await live(plan, until_then=lambda: waiting.fired > 0)
-    sandbox.faults.clear()
-    assert await check(sandbox, plan, told) == (0 if lost == "answer" else 1)
+    told = await live(plan, doom=doom)
+    assert await check(sandbox, plan, told) == (1 if stage == "before_execution" else 0)
 
 
 async def test_f097_killed_again_and_again_on_one_ledger(sandbox: Sandbox, path: Path) -> None:

@@ -14,7 +14,7 @@ from alor_async.sandbox.scenarios import NAMES, Scenarios
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "faults.md").read_text(encoding="utf-8")
 FAULTS = Sandbox().faults
-FAMILIES = ("http", "ack", "req", "auth", "net", "ws", "cws", "dedupe", "clock", "exchange")
+FAMILIES = ("http", "ack", "req", "auth", "net", "ws", "cws", "dedupe", "clock", "exchange", "proc")
 SPELLINGS = [
     f"{family}.{name}"
     for family in FAMILIES

@@ -37,8 +37,12 @@ def plan_for(sandbox: Sandbox, ledger: Path, run: str, *, step: Step = "never", 
     )
 
 
-async def live(plan: Plan, *, until_then: Callable[[], bool] | None = None) -> dict[str, list[Any]]:
-    """Let the program live, until it is killed or `until_then` says that its time has come.
+async def live(plan: Plan, *, doom: Callable[[int], object] | None = None) -> dict[str, list[Any]]:
+    """Let the program live, until it is killed.
+
+    Args:
+        plan: What it does.
+        doom: Sees to its end; given the number of its process before that does anything.
 
     Returns:
         What its callers were told, by key.
@@ -47,15 +51,14 @@ async def live(plan: Plan, *, until_then: Callable[[], bool] | None = None) -> d
         sys.executable, "-m", "tests.support.doomed", plan.to_json(), stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     try:
-        if until_then is not None:
-            await until(until_then, within=15)
-            process.send_signal(signal.SIGKILL)
+        if doom is not None:
+            doom(process.pid)
         output, _ = await asyncio.wait_for(process.communicate(), 20)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == (0 if plan.step == "never" and until_then is None else -signal.SIGKILL)
+    assert process.returncode == (0 if plan.step == "never" and doom is None else -signal.SIGKILL)
     lines = [json.loads(line) for line in output.decode().splitlines()]
     return {key: told for key, *told in lines}
 

@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 from alor_async.sandbox import effects
 from alor_async.sandbox.effects import Effect
 from alor_async.sandbox.gateway.call import Reply
+from alor_async.sandbox.gateway.killing import kill
 from alor_async.sandbox.gateway.wire import Wire
 
 
@@ -57,6 +58,10 @@ class Delivery:
                 await asyncio.sleep(seconds)
             case effects.Drop(how=how):
                 self._drop(how)
+                return True
+            case effects.Kill(pid=pid):
+                kill(pid)
+                self._drop("reset")
                 return True
             case effects.RawAnswer(payload=payload, close=close):
                 self._wire.say(payload() if callable(payload) else payload, then_close=close)

@@ -15,6 +15,7 @@ from alor_async.sandbox.faults import Armed, Fault, FaultPlan, Standing
 from alor_async.sandbox.inject.group import Which
 from alor_async.sandbox.inject.http import AckFaults, AuthFaults, HttpFaults, ReqFaults
 from alor_async.sandbox.inject.net import NetFaults
+from alor_async.sandbox.inject.process import ProcFaults
 from alor_async.sandbox.inject.sockets import CwsFaults, SocketFaults, WsFaults
 from alor_async.sandbox.inject.world import ClockFaults, DedupeFaults, ExchangeFaults
 
@@ -36,6 +37,7 @@ __all__ = [
     "Faults",
     "HttpFaults",
     "NetFaults",
+    "ProcFaults",
     "ReqFaults",
     "SocketFaults",
     "Which",
@@ -67,6 +69,7 @@ class Faults:
         self.dedupe = DedupeFaults(plan, dedupe)
         self.clock = ClockFaults(plan, shown, clock)
         self.exchange = ExchangeFaults(plan)
+        self.proc = ProcFaults(plan)
 
     def arm(self, fault: Fault) -> Armed:
         """Arm a fault that was made as a value."""

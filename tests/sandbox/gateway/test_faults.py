@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gzip
+import os
+import signal
+import sys
 import time
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import aiohttp
 import pytest
@@ -14,8 +19,10 @@ import pytest
 from alor_async.errors import ConfigError
 from alor_async.sandbox import Fault, Sandbox, SandboxBroken, Selector
 from alor_async.sandbox.effects import Answer, RejectToken
+from alor_async.sandbox.faults import Stage
 from alor_async.sandbox.inject import Which
 from tests.sandbox.gateway.client import Caller
+from tests.sandbox.sockets.trader import trading
 from tests.support.waiting import until
 
 TIME = "/md/v2/time"
@@ -370,3 +377,55 @@ class TestAuth:
         sandbox.faults.auth.answer(b'{"AccessToken":null}')
         answer = await call("POST", "/refresh", server="oauth", json={"token": sandbox.refresh_token})
         assert (answer.status, answer.json) == (200, {"AccessToken": None})
+
+
+class TestKill:
+    """A process under test is killed at a moment that the exchange knows."""
+
+    @pytest.fixture
+    async def bot(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)")
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    @pytest.mark.parametrize(("stage", "orders"), [("before_execution", 0), ("after_execution", 1)])
+    async def test_by_a_request(
+        self, sandbox: Sandbox, call: Caller, low: str, bot: asyncio.subprocess.Process, stage: Stage, orders: int
+    ) -> None:
+        armed = sandbox.faults.proc.kill9(bot.pid, stage=stage, operation="orders.place_limit")
+        assert await status(call) == 200, "what is not aimed at kills nobody"
+        with pytest.raises(LOST):
+            await call.place_limit("D39004", low)
+        assert await bot.wait() == -signal.SIGKILL
+        assert (armed.fired, len(sandbox.orders())) == (1, orders)
+        assert [entry.details["fault"] for entry in sandbox.journal.of("fault")] == ["proc.kill9"]
+
+    @pytest.mark.parametrize(("stage", "orders"), [("before_execution", 0), ("after_execution", 1)])
+    async def test_by_a_message(
+        self, sandbox: Sandbox, bot: asyncio.subprocess.Process, stage: Stage, orders: int
+    ) -> None:
+        sandbox.faults.proc.kill9(bot.pid, stage=stage, opcode="create:limit")
+        async with trading(sandbox) as trader:
+            await trader.talker.say({"opcode": "create:limit", "guid": "doom", **trader.order()})
+            assert await bot.wait() == -signal.SIGKILL
+            await until(lambda: trader.talker.is_over)
+        assert len(sandbox.orders()) == orders
+
+    async def test_one_that_is_gone_already(
+        self, sandbox: Sandbox, call: Caller, low: str, bot: asyncio.subprocess.Process
+    ) -> None:
+        bot.kill()
+        await bot.wait()
+        sandbox.faults.proc.kill9(bot.pid)
+        with pytest.raises(LOST):
+            await call.place_limit("D39004", low)
+        assert await status(call) == 200
+
+    @pytest.mark.parametrize("pid", ["own", 0, 1, -1, True, "7", None])
+    def test_what_must_not_be_killed(self, sandbox: Sandbox, pid: Any) -> None:
+        with pytest.raises(ConfigError, match="pid"):
+            sandbox.faults.proc.kill9(os.getpid() if pid == "own" else pid)

@@ -18,6 +18,7 @@ from alor_async.sandbox.effects import Effect, WireEffect
 from alor_async.sandbox.faults import AFTER, BEFORE, Armed, Fault, FaultPlan
 from alor_async.sandbox.gateway.call import Fields, Refused
 from alor_async.sandbox.gateway.foiling import foiled, is_for
+from alor_async.sandbox.gateway.killing import kill
 from alor_async.sandbox.gateway.sockets.command_list import OPCODES as COMMANDS
 from alor_async.sandbox.gateway.sockets.encode import reply
 from alor_async.sandbox.gateway.sockets.operations import EXACTLY as SUBSCRIPTIONS
@@ -158,7 +159,7 @@ class Interference:
                     if effect.closes:
                         connection.close(1008, effect.text)
                     return None
-                case effects.Drop() | effects.Close() | effects.Abort():
+                case effects.Drop() | effects.Kill() | effects.Close() | effects.Abort():
                     _strike(connection, effect)
                     return None
                 case _:
@@ -193,7 +194,7 @@ class Interference:
                     for late in payloads:
                         asyncio.get_running_loop().call_later(seconds, connection.deliver, late)
                     return
-                case effects.Drop():
+                case effects.Drop() | effects.Kill():
                     _strike(connection, effect)
                     return
                 case effects.Repeat(copies=copies):
@@ -287,6 +288,9 @@ def _strike(connection: Connection, effect: Effect) -> None:
                 connection.abort()
             elif how == "close":
                 connection.close()
+        case effects.Kill(pid=pid):
+            kill(pid)
+            connection.abort()
         case effects.RawFrame(payload=payload):
             connection.wire.inject(payload)
         case _:

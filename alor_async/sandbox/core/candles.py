@@ -17,7 +17,6 @@ from alor_async.sandbox.core.history import (
     Print,
     date_of,
     day_number,
-    merge,
 )
 from alor_async.sandbox.core.prints import Prints
 
@@ -103,21 +102,25 @@ def fold(bars: Iterable[Bar], frame: Frame) -> list[Bar]:
 
 
 def _folded(bars: Iterable[Bar], frame: Frame) -> Iterator[Bar]:
-    forming: Bar | None = None
-    opened, closes = 0, _LONG_AGO
-    for bar in bars:
-        time = bar.time
+    opened = closes = _LONG_AGO
+    first = high = low = last = lots = 0
+    for time, bar_open, bar_high, bar_low, bar_close, bar_lots in bars:
         start = opened if time < closes else frame.open_of(time)
-        if forming is not None:
-            if start == opened:
-                forming = merge(forming, bar)
-                continue
-            yield forming
-        forming, opened = bar if time == start else bar._replace(time=start), start
+        if start == opened:
+            if bar_high > high:
+                high = bar_high
+            if bar_low < low:
+                low = bar_low
+            last = bar_close
+            lots += bar_lots
+            continue
+        if opened != _LONG_AGO:
+            yield Bar(opened, first, high, low, last, lots)
+        opened, first, high, low, last, lots = start, bar_open, bar_high, bar_low, bar_close, bar_lots
         if frame.is_intraday:
             closes = min(start + frame.count, (start // _DAY_SECONDS + 1) * _DAY_SECONDS)
-    if forming is not None:
-        yield forming
+    if opened != _LONG_AGO:
+        yield Bar(opened, first, high, low, last, lots)
 
 
 def _bar(trade: Print) -> Bar:

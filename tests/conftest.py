@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import importlib
 import os
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from coverage import Coverage
 
+import alor_async
+import codegen
 from tests.support.loops import CheckedLoop
 
 HERE = Path(__file__).parent
@@ -42,6 +46,22 @@ def _is_in_a_heavy_place(path: Path) -> bool:
 
 def _is_heavy(item: pytest.Item) -> bool:
     return item.get_closest_marker("heavy") is not None
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Measure the import of our own modules, and not how the assertions of the tests are rewritten, which takes longer."""
+    measuring = Coverage.current()
+    if measuring is not None:
+        for package in (alor_async, codegen):
+            for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+                if not module.name.endswith("__main__"):
+                    importlib.import_module(module.name)
+        measuring.stop()
+    result = yield
+    if measuring is not None:
+        measuring.start()
+    return result
 
 
 @pytest.hookimpl(optionalhook=True)

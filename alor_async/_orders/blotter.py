@@ -339,8 +339,8 @@ class Blotter:
         self._tell(news)
 
     def _look_for_expired(self) -> None:
-        """Find out whether orders of an earlier day still work: a broker that was not heard then says nothing of them later."""
-        if self._state == "open" and self._expiry is None and self._view.records.has_working:
+        """Find out which orders are of an earlier day, and of those which still work: a broker may say nothing of it later."""
+        if self._state == "open" and self._expiry is None and self._view.records.wants_list:
             self._expiry = self._start(self._read_listed(), "expiry")
 
     async def _read_listed(self) -> None:

@@ -101,6 +101,7 @@ class BlotterState:
 
     def begin(self) -> None:
         """Take note that everything that was there before is known."""
+        self.records.begin()
         self._traded_before = dict(self._traded)
         for subject, position in self.positions.items():
             before = position.units - self._traded.get(subject, Decimal(0))
@@ -151,7 +152,10 @@ class BlotterState:
 
     def review(self, now: float) -> list[News]:
         """Say what time has decided."""
-        return [*self._changes(self.records.decide_origins(now - self._patience), now), *self.doubts.review(now)]
+        news = self._changes(self.records.decide_origins(now - self._patience), now)
+        for order_id in self.doubts.overdue("fills", now):
+            news += self._changes(self.records.explain(order_id), now)
+        return [*news, *self.doubts.review(now)]
 
     @property
     def is_settled(self) -> bool:
@@ -172,9 +176,10 @@ class BlotterState:
         return news
 
     def _compare_fills(self, view: OrderView, now: float) -> list[Divergence]:
-        told = told_lots(view.order, view.traded_lots, has_expired=view.has_expired)
+        executed = view.earlier_lots + view.traded_lots
+        told = told_lots(view.order, executed, has_expired=view.has_expired)
         shown = None if told is None else Decimal(told)
-        return self.doubts.compare("fills", view.order_id, shown, Decimal(view.traded_lots), now)
+        return self.doubts.compare("fills", view.order_id, shown, Decimal(executed), now)
 
     def _compare_position(self, subject: str, now: float) -> list[Divergence]:
         position = self.positions.get(subject)

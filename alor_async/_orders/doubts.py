@@ -102,6 +102,14 @@ class Doubts:
             doubt.since = now
         self._candidates = {subject: (held, now) for subject, (held, _) in self._candidates.items()}
 
+    def overdue(self, what: What, now: float) -> list[str]:
+        """Give of what something is about to be told."""
+        return [
+            subject
+            for (kind, subject), doubt in self._doubts.items()
+            if kind == what and now - doubt.since >= self._patience and not _is_told(doubt)
+        ]
+
     def review(self, now: float) -> list[Divergence]:
         """Give the divergences that are new, or not what they were when they were told."""
         for subject, (held, since) in tuple(self._candidates.items()):

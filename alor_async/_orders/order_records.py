@@ -34,16 +34,20 @@ class _Record(Generic[AnyOrder, AnyView]):
     Attributes:
         since: When it became known, by the monotonic clock.
         is_orphan: Whether it is sure to have come of no conditional order.
+        may_be_older: Whether it may have traded on a day whose trades are told no more.
+        earlier_lots: How much it did; lots.
         view: As it was shown last.
     """
 
-    __slots__ = ("has_expired", "is_orphan", "order", "since", "trades", "view")
+    __slots__ = ("earlier_lots", "has_expired", "is_orphan", "may_be_older", "order", "since", "trades", "view")
 
     def __init__(self, since: float) -> None:
         self.order: AnyOrder | None = None
         self.trades: tuple[Trade, ...] = ()
         self.since = since
         self.is_orphan = False
+        self.may_be_older = False
+        self.earlier_lots = 0
         self.has_expired = False
         self.view: AnyView | None = None
 
@@ -57,7 +61,17 @@ class OrderRecords:
         limit: How many are kept, of either kind.
     """
 
-    __slots__ = ("_limit", "_orders", "_own", "_parents", "_portfolio", "_stops", "_undecided", "_undecided_stops")
+    __slots__ = (
+        "_limit",
+        "_orders",
+        "_own",
+        "_parents",
+        "_portfolio",
+        "_short_of_trades",
+        "_stops",
+        "_undecided",
+        "_undecided_stops",
+    )
 
     def __init__(self, portfolio: str, own: OwnOrders, *, limit: int = _MOST_ORDERS) -> None:
         self._portfolio = portfolio
@@ -70,6 +84,8 @@ class OrderRecords:
         self._undecided: dict[str, None] = {}
         """The exchange orders of which nobody knows as yet whose they are."""
         self._undecided_stops: dict[str, None] = {}
+        self._short_of_trades: dict[str, None] = {}
+        """Those that had executed more than was told of their trades, when everything was known for the first time."""
 
     # What is shown.
 
@@ -97,11 +113,17 @@ class OrderRecords:
         return bool(self._undecided or self._undecided_stops)
 
     @property
-    def has_working(self) -> bool:
-        """Whether one of them is alive, as far as is known."""
-        return any(_is_working(record) for record in self._orders.values())
+    def wants_list(self) -> bool:
+        """Whether the list of today would tell more: one of them is alive, as far as is known, or may be of an earlier day."""
+        return bool(self._short_of_trades) or any(_is_working(record) for record in self._orders.values())
 
     # What becomes known.
+
+    def begin(self) -> None:
+        """Take note that everything that was there before is known."""
+        self._short_of_trades = {
+            order_id: None for order_id, view in self.orders() if view.filled_lots > view.traded_lots
+        }
 
     def put_order(self, order: Order, now: float) -> Iterable[Change]:
         """Take the newest state of an exchange order."""
@@ -113,6 +135,7 @@ class OrderRecords:
             # Another order, of a later day, got the number of one that ended.
             day = trading_day(order.created_at)
             record.trades = tuple(trade for trade in record.trades if trading_day(trade.traded_at) == day)
+            record.earlier_lots = 0
         record.order = order
         record.has_expired = False
         yield from self._refresh(order.order_id)
@@ -154,10 +177,23 @@ class OrderRecords:
 
     def put_listed(self, listed: Container[str], today: date) -> Iterable[Change]:
         """Take note of which orders the broker lists today: what was left from a day before and is not there is over."""
+        for order_id in self._short_of_trades:
+            record = self._orders.get(order_id)
+            if record is not None and _was_made_before(record.order, today):
+                record.may_be_older = True
+        self._short_of_trades = {}
         for order_id, record in tuple(self._orders.items()):
             if _is_working(record) and _lives_a_day(record.order, today) and order_id not in listed:
                 record.has_expired = True
                 yield from self._refresh(order_id)
+
+    def explain(self, order_id: str) -> Iterable[Change]:
+        """Take what an order of an earlier day executed beyond its trades for executed on days whose trades are not told."""
+        record = self._orders.get(order_id)
+        if record is not None and record.may_be_older and record.order is not None:
+            record.may_be_older = False
+            record.earlier_lots = max(record.order.filled_lots - _traded_lots(record.order, record.trades), 0)
+            yield from self._refresh(order_id)
 
     def decide_origins(self, before: float) -> Iterable[Change]:
         """Wait no longer for the conditional orders of those that have been known since before a moment."""
@@ -207,14 +243,16 @@ class OrderRecords:
     def _view(self, order_id: str, record: _Record[Order, OrderView]) -> OrderView:
         order = record.order
         traded = _traded_lots(order, record.trades)
+        executed = record.earlier_lots + traded
         has_ended = order is not None and (_ended(order) or record.has_expired)
         return OrderView(
             order_id=order_id,
             order=order,
             trades=record.trades,
             traded_lots=traded,
-            filled_lots=traded if order is None else max(traded, order.filled_lots),
-            is_final=has_ended and told_lots(order, traded, has_expired=record.has_expired) == traded,
+            earlier_lots=record.earlier_lots,
+            filled_lots=executed if order is None else max(executed, order.filled_lots),
+            is_final=has_ended and told_lots(order, executed, has_expired=record.has_expired) == executed,
             is_external=self._is_external(order_id, record),
             has_expired=record.has_expired,
             replaces=self._own.replaces(self._portfolio, order_id, is_stop=False),
@@ -313,9 +351,13 @@ def _is_working(record: _Record[Order, OrderView]) -> bool:
 
 def _lives_a_day(order: Order | None, today: date) -> bool:
     """Whether an order was made on a day before, and not for longer than that day."""
-    made = None if order is None else trading_day(order.created_at)
     is_lasting = order is not None and order.time_in_force == TimeInForce.GOOD_TILL_CANCELLED
-    return made is not None and made < today and not is_lasting
+    return _was_made_before(order, today) and not is_lasting
+
+
+def _was_made_before(order: Order | None, day: date) -> bool:
+    made = None if order is None else trading_day(order.created_at)
+    return made is not None and made < day
 
 
 def _is_past(record: _Record[Order, OrderView] | _Record[StopOrder, StopOrderView], day: date) -> bool:

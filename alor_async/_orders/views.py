@@ -34,6 +34,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
         order: The order as the broker told it last; None while only trades of it, or its acknowledgement, are known.
         trades: Its trades, each once, in the order in which they became known.
         traded_lots: What they add up to; lots.
+        earlier_lots: What was executed on earlier days, whose trades the broker tells no more; lots. Found out a moment after the
+            view is whole, for orders that last for days, and part of no other figure but `filled_lots`.
         filled_lots: What the order itself says is executed, or its trades where they say more: neither is ever taken back.
             Lots.
         is_final: Whether it has ended, and the order and its trades say the same about what was executed. Where its end was
@@ -51,6 +53,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
     order: Order | None = None
     trades: tuple[Trade, ...] = ()
     traded_lots: int = 0
+    earlier_lots: int = 0
     filled_lots: int = 0
     is_final: bool = False
     is_external: bool | None = None
@@ -70,14 +73,14 @@ class OrderView(Struct, frozen=True, kw_only=True):
         return None if source is None else source.instrument_id
 
 
-def told_lots(order: Order | None, traded: int, *, has_expired: bool) -> int | None:
+def told_lots(order: Order | None, executed: int, *, has_expired: bool) -> int | None:
     """Give what an order says is executed, None while it is not known; lots.
 
     What one said that ended unheard is older than its trades: as far as it has so many lots, they speak for it.
     """
     if order is None:
         return None
-    return traded if has_expired and order.filled_lots < traded <= order.lots else order.filled_lots
+    return executed if has_expired and order.filled_lots < executed <= order.lots else order.filled_lots
 
 
 class StopOrderView(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from alor_async import Disconnected, Filled, Gap, OrderStatus, Reconnected, Side
+from alor_async import Disconnected, Filled, Gap, OrderStatus, Reconnected, Side, TimeInForce
 from alor_async.models import Condition
 from alor_async.sandbox import Sandbox
 from tests.faults.hub_support import PROMPT, Hasty
@@ -15,7 +15,7 @@ from tests.faults.trading_desk import Trader, Wall, fills_of, trading_day
 from tests.orders.blotter_kit import SBER, WITHIN, Reader, check_blotter, check_story, watching
 from tests.support.streamserver import DrivenAlor
 from tests.support.waiting import until
-from tests.support.world import STOCKS, low_and_high
+from tests.support.world import FUTURES, STOCKS, low_and_high
 
 SEEDS = range(6)
 
@@ -161,6 +161,37 @@ class TestTheDayEnds:
             assert (done.has_expired, done.filled_lots, done.traded_lots) == (True, lots, lots)
             assert blotter.divergences == ()
             assert [fill.is_recovered for fill in reader.of(Filled)] == [True]
+
+    @pytest.mark.parametrize("rest", [0, 3])
+    async def test_f113_an_order_that_lasts_for_days_is_done_with_what_it_executed_before(self, rest: int) -> None:
+        """The broker lists the trades of today alone, so what is missing in them was executed on a day before."""
+        wall = Wall()
+        async with (
+            Sandbox(seed=42, time="stepped") as sandbox,
+            DrivenAlor(wall, sandbox.refresh_token, environment=sandbox.environment, streams=PROMPT) as alor,
+        ):
+            symbol = (await alor.market_data.get_futures_quote("MOEX:SBRF")).symbol
+            market = sandbox.market[symbol]
+            low = market.book.bids[-1].price
+            market.clear()
+            lasting = await alor.orders.place_limit(
+                FUTURES, f"MOEX:{symbol}", Side.BUY, lots=5, price=low, time_in_force=TimeInForce.GOOD_TILL_CANCELLED
+            )
+            assert market.take("sell", lots=2) == 2
+            await sandbox.clock.advance(hours=24)
+            wall.ahead += 86_400
+            assert await alor.account.list_trades(FUTURES) == []
+            async with watching(alor, FUTURES) as (blotter, reader):
+                await until(lambda: blotter.orders[lasting.order_id].earlier_lots == 2, within=WITHIN)
+                market.clear()
+                if rest:
+                    assert market.take("sell", lots=rest) == rest
+                else:
+                    await alor.orders.cancel(FUTURES, lasting.order_id)
+                done = await blotter.wait(lasting.order_id, timeout=WITHIN)
+                assert (done.is_final, done.traded_lots, done.filled_lots) == (True, rest, 2 + rest)
+                assert blotter.divergences == ()
+                check_story(reader)
 
     @pytest.mark.parametrize("failures", [0, 5])
     async def test_f113_an_order_of_whose_end_the_broker_says_nothing(self, failures: int) -> None:

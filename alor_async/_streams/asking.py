@@ -58,7 +58,9 @@ class Asking:
         """Write the request to go on: what was missed stands in the snapshot, or comes from the last candle on."""
         values = dict(self._values)
         if is_own:
+            # All of it: an order that is not wanted of before may have ended unseen, and reads may lag behind.
             values.pop("skip_snapshot", None)
+            values.pop("statuses", None)
         if resume_from is not None:
             values |= {"from_timestamp": resume_from, "skip_snapshot": False}
         return self._spec.message(values, guid=guid, token=token, format=self._format)

@@ -144,6 +144,23 @@ class TestGaps:
                 await asyncio.sleep(0.3)
                 assert {order.order_id for order in heard.items} == {working.order_id, bought.order_id}
 
+    async def test_f138_an_order_that_ended_unseen_is_told_whatever_statuses_were_wanted(self) -> None:
+        async with (
+            new_sandbox() as sandbox,
+            client_of(sandbox) as alor,
+            alor.streams.orders(STOCKS, statuses=[OrderStatus.WORKING]) as orders,
+            listening(orders) as heard,
+        ):
+            sandbox.faults.exchange.read_lag(3_600)
+            with sandbox.faults.ws.refuse(503, times=None):
+                sandbox.faults.ws.abort()
+                await until(lambda: heard.of(Disconnected))
+                bought = await alor.orders.place_market(STOCKS, "MOEX:SBER", Side.BUY, lots=1)
+            await until(lambda: heard.items)
+            (update,) = heard.of(Update)
+            assert (update.item.order_id, update.item.status) == (bought.order_id, OrderStatus.FILLED)
+            assert update.is_recovered
+
     async def test_f148_a_gap_that_ends_while_too_much_waits_is_within_the_one_that_is_told(
         self, server: StreamServer
     ) -> None:

@@ -179,6 +179,7 @@ class Inbox(ABC):
         self._set_room()
         self._error = error
         if at_once:
+            self.accept_again()  # what was lost goes with what waits: there is nobody left to be told
             self.clear()
         self.wake()
 

@@ -175,6 +175,19 @@ class TestEnteringAndLeaving:
             await live(clock, 11, step=0.5)
             assert isinstance(heard.error, StreamLost)
 
+    @pytest.mark.parametrize("who", ["subscription", "client"])
+    async def test_who_is_behind_when_it_is_closed_learns_that_it_is_closed(
+        self, server: StreamServer, who: str
+    ) -> None:
+        async with server.client(settings()) as alor, alor.streams.market_trades("MOEX:SBER", inbox=2) as tape:
+            for number in range(4):
+                server.line.send("streams.market_trades", server.line.guid_of("SBER"), id=number, h=False)
+            await until(lambda: tape.dropped == 2)
+            await {"subscription": tape, "client": alor}[who].close()
+            with pytest.raises(StopAsyncIteration if who == "subscription" else ClosedError):
+                await anext(tape)
+            assert tape.gaps == 0
+
 
 class TestLooking:
     """What is overdue and what is quiet is found by a look that is taken now and then."""

@@ -198,6 +198,7 @@ class Telemetry:
                 yield reconnection
             finally:
                 span.set_attribute("alor.attempts", reconnection.attempts)
+                span.set_attribute("alor.outcome", "success" if reconnection.is_back else "failed")
 
     def count_retry(self, name: str, error: BaseException) -> None:
         """Count an attempt that follows a failed one."""
@@ -244,12 +245,14 @@ class Reconnection:
 
     Attributes:
         attempts: How many connections were tried so far.
+        is_back: Whether there is one again.
     """
 
-    __slots__ = ("attempts",)
+    __slots__ = ("attempts", "is_back")
 
     def __init__(self) -> None:
         self.attempts = 0
+        self.is_back = False
 
 
 class _StreamInstruments:

@@ -270,7 +270,8 @@ class Hub:
             return
         with self._telemetry.reconnect_span(reason) as progress:
             yield progress
-        self._telemetry.count_reconnect(reason)
+        if progress.is_back:
+            self._telemetry.count_reconnect(reason)
 
     def note_failed_task(self, task: asyncio.Task[None]) -> None:
         """A task of ours must not end in an error: where one does, it is said, and nobody waits for it in vain."""
@@ -373,6 +374,8 @@ class Hub:
         self._timer = None
         if self._lines:
             self._look_again()  # first of all: whatever fails here must not end the looking
+        elif self._meters is not None:
+            self._meters.flush()  # nobody looks any more: what the last ones counted is told, and that nothing waits
         now = self.clock.monotonic()
         if not self.lived.look(now):
             return

@@ -155,11 +155,12 @@ class Line:
         socket = await self._connect()
         while socket is not None:
             reason = await self._serve(socket)
-            if reason is None:
+            if reason is None or not self.seats:
                 return
             with self._hub.reconnecting(reason) as progress:
                 socket = await self._connect()
                 progress.attempts = self.attempts
+                progress.is_back = socket is not None
 
     async def _connect(self) -> Socket | None:
         """Try until it works; None when there is no sense in it, or nothing is wanted any more."""

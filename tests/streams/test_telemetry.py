@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -64,11 +65,11 @@ def reports() -> Iterator[Reports]:
     reports.meters.shutdown()
 
 
-def client(exchange: Sandbox, reports: Reports) -> AsyncAlor:
+def client(exchange: Sandbox, reports: Reports, settings: StreamSettings = SETTINGS) -> AsyncAlor:
     return AsyncAlor(
         exchange.refresh_token,
         environment=exchange.environment,
-        streams=SETTINGS,
+        streams=settings,
         tracer_provider=reports.tracers,
         meter_provider=reports.meters,
     )
@@ -94,8 +95,36 @@ async def test_a_reconnection_is_a_span_and_is_counted(floor: Floor, reports: Re
         await through(events, Reconnected)
         await until(lambda: reports.spans("streams.reconnect"))
         (span,) = reports.spans("streams.reconnect")
-        assert (span["alor.attempts"], span["alor.reason"]) == (1, "lost")
+        assert (span["alor.attempts"], span["alor.reason"], span["alor.outcome"]) == (1, "lost", "success")
         assert [point.value for point in reports.points("alor.stream.reconnects").values()] == [1]
+
+
+async def test_a_connection_that_does_not_come_back_is_not_counted_and_nothing_waits_any_more(
+    floor: Floor, reports: Reports
+) -> None:
+    settings = msgspec.structs.replace(SETTINGS, give_up_after=0.1)
+    async with (
+        client(floor.exchange, reports, settings) as alor,
+        alor.streams.market_trades("MOEX:SBER", depth=5) as tape,
+    ):
+        await until(lambda: [point.value for point in reports.points("alor.stream.inbox").values()] == [tape.pending])
+        assert tape.pending >= 5
+        with floor.exchange.faults.ws.refuse(503, times=None):
+            floor.exchange.faults.ws.abort()
+            await until(lambda: [point.value for point in reports.points("alor.stream.inbox").values()] == [0])
+        (span,) = reports.spans("streams.reconnect")
+        assert span["alor.outcome"] == "failed"
+        assert not reports.points("alor.stream.reconnects")
+
+
+async def test_nobody_reconnects_where_nothing_is_subscribed(floor: Floor, reports: Reports) -> None:
+    async with client(floor.exchange, reports) as alor:
+        async with alor.streams.quotes("MOEX:SBER"):
+            pass
+        floor.exchange.faults.ws.abort()
+        await until(lambda: not floor.exchange.sockets and not alor.streams._hub._lines)
+    assert not reports.spans("streams.reconnect")
+    assert not reports.points("alor.stream.reconnects")
 
 
 async def test_what_streams_counted_is_reported_by_their_kind(floor: Floor, reports: Reports) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from alor_async._policy.backoff import full_jitter
@@ -34,6 +35,9 @@ _FLOOD: Final = 1_000
 """After so many messages an end right after an acknowledgement is taken for the broker's own overflow."""
 
 _RIGHT_AFTER: Final = 1.0
+_LONGEST_REST: Final = 2.0
+"""Who opens a subscription waits so many times `ack_timeout` for the next attempt, at most: he gives up after three."""
+
 _LONGEST_ORDERED_PAUSE: Final = 60.0
 _GIVE_UPS: Final = 3
 _OVERFLOW_WORDS: Final = ("overflow", "buffer", "unread", "too slow", "slow consumer")
@@ -82,6 +86,8 @@ class Line:
         self._overflows = 0
         self._pause_ordered = 0.0
         self._was_unauthorized = False
+        self._resting: asyncio.Task[None] | None = None
+        """A pause that may still be shortened."""
         self.task: asyncio.Task[None] = asyncio.get_running_loop().create_task(
             self._run(), name=self._name, context=contextvars.Context()
         )
@@ -109,6 +115,8 @@ class Line:
         self.empty_since = None
         if self._dialogue is not None:
             self._dialogue.want(seat)
+        elif seat.opening is not None:
+            self._shorten_rest()
 
     def remove(self, channel: Channel[Any], error: BaseException) -> None:
         """Unsubscribe. Locally it ends at once; what still comes is dropped. Whoever is opening it gets the error."""
@@ -170,10 +178,9 @@ class Line:
         self._was_unauthorized = False
         while self.seats:
             if self._failures:
-                pause = self._pause()
-                if patience is not None:
-                    pause = min(pause, max(began + patience - self._clock.monotonic(), 0.0))
-                await self._clock.sleep(pause)
+                await self._rest(inf if patience is None else began + patience - self._clock.monotonic())
+                if not self.seats:
+                    break
             self.attempts += 1
             try:
                 return await dial(
@@ -191,7 +198,8 @@ class Line:
                 self._lose(f"no connection for {patience:g} s", self.last_error)
         return None
 
-    def _pause(self) -> float:
+    async def _rest(self, longest: float) -> None:
+        """Pause before the next attempt: for so long at most, and as long as nobody comes who has less time."""
         pause = full_jitter(
             self._failures,
             base=self._settings.reconnect_base,
@@ -199,7 +207,26 @@ class Line:
             random=self._hub.random,
         )
         ordered, self._pause_ordered = self._pause_ordered, 0.0
-        return max(pause, ordered)
+        pause = max(min(max(pause, ordered), longest), 0.0)
+        rest = asyncio.get_running_loop().create_task(self._clock.sleep(pause), name=f"{self._name}-rest")
+        if not ordered:
+            self._resting = rest
+        try:
+            await asyncio.wait({rest})
+        finally:
+            self._resting = None
+            rest.cancel()
+            await asyncio.wait({rest})
+
+    def _shorten_rest(self) -> None:
+        """Let somebody who opens a subscription not wait in vain for a broker that is back: try before he gives up.
+
+        Each pause is shortened once, to a random one: many who come do not come at once, and not more often.
+        """
+        rest, self._resting = self._resting, None
+        if rest is not None:
+            remaining = _LONGEST_REST * self._settings.ack_timeout * self._hub.random()
+            self._clock.call_later(remaining, lambda: _cancel(rest))
 
     def _note_failure(self, error: AlorError) -> None:
         STREAM_LOGGER.debug("%s: attempt %d: %s", self._name, self.attempts, error)
@@ -285,6 +312,10 @@ class Line:
         error = StreamLost(f"{name}: {problem}", subscription=name, attempts=self.attempts, last_error=cause)
         error.__cause__ = cause
         return error
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
 
 
 def _names_overflow(ending: Ending) -> bool:

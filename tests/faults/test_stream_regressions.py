@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from alor_async import merge
-from alor_async._streams.events import SnapshotEnd, Stale, Update
+from alor_async._streams.events import Reconnected, SnapshotEnd, Stale, Update
 from alor_async.config import StreamSettings
 from alor_async.errors import (
     ClosedError,
@@ -22,7 +22,7 @@ from alor_async.errors import (
     TokenRefused,
     TokenUnavailable,
 )
-from tests.faults.hub_support import CoarseClock, client_of, listening, live, settings
+from tests.faults.hub_support import CoarseClock, client_of, listening, live, live_until, settings
 from tests.support.streamserver import Heard, Line, StreamServer, acknowledge, welcome
 from tests.support.waiting import until
 from tests.support.world import STOCKS, new_sandbox
@@ -174,6 +174,51 @@ class TestEnteringAndLeaving:
             server.line.abort()
             await live(clock, 11, step=0.5)
             assert isinstance(heard.error, StreamLost)
+
+    @pytest.mark.parametrize(("ordered", "is_tried"), [(None, True), ("60", False)])
+    async def test_f117_who_opens_in_a_long_pause_does_not_wait_in_vain(
+        self, ordered: str | None, is_tried: bool
+    ) -> None:
+        """Several of them cost one attempt, and none where the broker itself asked for the pause."""
+
+        async def refuse_for(_request: web.BaseRequest) -> web.StreamResponse:
+            return web.Response(status=503) if ordered is None else web.Response(status=429, headers=wait)
+
+        clock, wait = CoarseClock(), {"Retry-After": str(ordered)}
+        async with (
+            StreamServer(clock=clock) as server,
+            server.client() as alor,
+            alor.streams.quotes("MOEX:SBER") as quotes,
+            listening(quotes) as heard,
+        ):
+            alor.streams._hub.random = lambda: 0.99
+            server.handshake = refuse_for
+            server.line.abort()
+            await live_until(clock, lambda: len(server.handshakes) == 10, within=600, step=0.5)
+            entering = [asyncio.create_task(alor.streams.quotes(f"MOEX:I{one}").__aenter__()) for one in range(5)]
+            await live(clock, 25, step=0.5)
+            assert len(server.handshakes) == 10 + is_tried
+            entering += [asyncio.create_task(alor.streams.quotes("MOEX:GAZP").__aenter__())]
+            server.handshake = welcome
+            await live(clock, 25, step=0.5)
+            assert quotes.is_live is is_tried
+            assert (entering[-1].done() and entering[-1].exception() is None) is is_tried
+            await live(clock, 40, step=0.5)
+            assert quotes.is_live
+            assert heard.of(Reconnected)[0].attempts <= 12
+            for task in entering:
+                task.cancel()
+            await asyncio.gather(*entering, return_exceptions=True)
+
+    async def test_nothing_is_connected_for_those_who_left_in_a_pause(self) -> None:
+        clock = CoarseClock()
+        async with StreamServer(clock=clock) as server, server.client() as alor:
+            async with alor.streams.quotes("MOEX:SBER"):
+                server.handshake = refuse
+                server.line.abort()
+                await live_until(clock, lambda: len(server.handshakes) == 4, within=60)
+            await live(clock, 60, step=0.5)
+            assert len(server.handshakes) == 4
 
     @pytest.mark.parametrize("who", ["subscription", "client"])
     async def test_who_is_behind_when_it_is_closed_learns_that_it_is_closed(

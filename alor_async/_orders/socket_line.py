@@ -114,7 +114,7 @@ class CommandLine:
         self._failures = 0
         self._rejected_tokens = 0
         self._ordered_pause = 0.0
-        self._quiet: asyncio.Future[None] | None = None
+        self._quiet = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
@@ -173,16 +173,12 @@ class CommandLine:
         """Wait a moment for replies that are on their way: each is one doubt less."""
         if not dialogue.in_flight:
             return
-        self._quiet = asyncio.get_running_loop().create_future()
-        timer = self.clock.call_later(_LAST_WORDS, self._note_quiet)
+        self._quiet.clear()
+        timer = self.clock.call_later(_LAST_WORDS, self._quiet.set)
         try:
-            await self._quiet
+            await self._quiet.wait()
         finally:
             timer.cancel()
-
-    def _note_quiet(self) -> None:
-        if self._quiet is not None and not self._quiet.done():
-            self._quiet.set_result(None)
 
     # For whoever has commands.
 
@@ -232,7 +228,7 @@ class CommandLine:
         """Send what may be sent: cancels before anything else."""
         dialogue = self._dialogue
         if not self.in_flight:
-            self._note_quiet()
+            self._quiet.set()
         if dialogue is None:
             return
         while True:

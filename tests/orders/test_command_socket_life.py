@@ -101,6 +101,16 @@ class TestOpening:
                 await gathered([task])
             assert len(floor.sandbox.sockets) == 2
 
+    async def test_two_may_close_it_at_once_while_commands_are_in_flight(self) -> None:
+        """Its block ends while its client is closed by somebody else."""
+        async with trading() as floor:
+            with floor.sandbox.faults.cws.mute(opcode="create:*"):
+                tasks = floor.intents.begin_many(floor.fast.orders, 3)
+                await until(lambda: floor.fast.in_flight == 3)
+                async with asyncio.timeout(2.0):
+                    await asyncio.gather(floor.fast.close(), floor.fast.close(), floor.alor.close())
+                assert [type(one) for one in await gathered(tasks)] == [OrderOutcomeUnknown] * 3
+
     async def test_it_closes_with_its_client_and_leaves_nothing(self) -> None:
         async with new_sandbox() as sandbox:
             before = open_sockets()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from alor_async._orders.blotter_state import BlotterState
@@ -91,7 +92,9 @@ class Blotter:
         self._timer: Timer | None = None
         self._expiry: asyncio.Task[None] | None = None
         self._made_up: dict[str, float] = {}
-        """When something of a subscription was looked up because it could not be read."""
+        """When something of a subscription was looked up because it may have been missed."""
+        self._looks: dict[str, Timer] = {}
+        """What is to be looked up again as soon as the last time is long enough ago."""
         self._opened: asyncio.Future[None] | None = None
         self._state = "new"
         self._error: BaseException | None = None
@@ -294,11 +297,18 @@ class Blotter:
         self._tell(self._view.put_outcome(entry, self._clock.monotonic()))
 
     def _make_up(self, subscription: Subscription[Any]) -> None:
-        """Something may be missing: it is looked up, now and then at most."""
-        now = self._clock.monotonic()
-        if now - self._made_up.get(subscription.name, -_MAKE_UP_EVERY) >= _MAKE_UP_EVERY:
-            self._made_up[subscription.name] = now
-            delivery_of(subscription).make_up()
+        """Something may be missing: it is looked up, at once or as soon as the last look is long enough ago."""
+        name = subscription.name
+        wait = self._made_up.get(name, -_MAKE_UP_EVERY) + _MAKE_UP_EVERY - self._clock.monotonic()
+        if wait <= 0:
+            self._look_up(subscription)
+        elif name not in self._looks:
+            self._looks[name] = self._clock.call_later(wait, partial(self._look_up, subscription))
+
+    def _look_up(self, subscription: Subscription[Any]) -> None:
+        self._looks.pop(subscription.name, None)
+        self._made_up[subscription.name] = self._clock.monotonic()
+        delivery_of(subscription).make_up()
 
     def _tell(self, news: Iterable[BlotterEvent]) -> None:
         """Pass on what is new. What was there before the view was whole for the first time is no news."""
@@ -400,6 +410,8 @@ class Blotter:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        while self._looks:
+            self._looks.popitem()[1].cancel()
         if self._opened is not None and not self._opened.done():
             self._opened.set_exception(error)
             self._opened.exception()  # seen, also when whoever opens it goes away at the same moment

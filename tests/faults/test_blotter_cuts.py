@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
 from alor_async import Disconnected, Filled, Gap, OrderStatus, Reconnected, Side, TimeInForce
+from alor_async._policy.clock import Timer
 from alor_async.models import Condition
 from alor_async.sandbox import Sandbox
 from tests.faults.hub_support import PROMPT, Hasty
@@ -18,6 +20,13 @@ from tests.support.waiting import until
 from tests.support.world import FUTURES, STOCKS, low_and_high
 
 SEEDS = range(6)
+
+
+class ShortMinutes(Hasty):
+    """What is to be done in a minute is done in three seconds."""
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        return super().call_later(seconds / 20 if seconds > 30.0 else seconds, callback)
 
 
 async def cut(sandbox: Sandbox, reader: Reader, trader: Trader | None, how: str, *, unseen: int = 2) -> None:
@@ -80,6 +89,24 @@ class TestCuts:
                 await check_blotter(sandbox, blotter)
             check_story(reader)
             assert not any(view.has_expired for view in blotter.orders.values())
+
+    @pytest.mark.parametrize(
+        "damage", [lambda frame: b"{}", lambda frame: frame.replace(b'"buy"', b"{}")], ids=["nobodys", "unreadable"]
+    )
+    async def test_what_is_lost_soon_after_a_look_is_looked_up_later(self, damage: Callable[[bytes], bytes]) -> None:
+        """Looking twice in a minute is too much, and never looking again costs a fill."""
+        async with (
+            Sandbox(seed=42, time="stepped") as sandbox,
+            DrivenAlor(ShortMinutes(), sandbox.refresh_token, environment=sandbox.environment, streams=PROMPT) as alor,
+            watching(alor) as (blotter, reader),
+        ):
+            for number in range(3):
+                lost = sandbox.faults.ws.corrupt(damage, opcode="TradesGetAndSubscribeV2")
+                ack = await alor.orders.place_market(STOCKS, SBER, Side.BUY, lots=2)
+                assert (await blotter.wait(ack.order_id, timeout=WITHIN)).traded_lots == 2
+                assert lost.fired == 1
+                await until(lambda: len(reader.of(Filled)) > number)  # noqa: B023 - awaited here
+            await check_blotter(sandbox, blotter)
 
     async def test_a_conditional_order_that_fired_unseen(self) -> None:
         async with trading_day() as (sandbox, alor), watching(alor) as (blotter, reader):

@@ -59,6 +59,7 @@ check: $(DEV)  ## Lint, types, generated code is fresh, import order.
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
+	@$(RUN) -m tests.typing.doc_blocks
 	@$(RUN) -m pyright
 	@$(RUN) -m codegen check
 	@$(RUN) -m pytest -q tests/unit/test_rooms.py

@@ -71,7 +71,7 @@ class TestCancelledCallers:
             floor.sandbox.faults.cws.delay(0.02, opcode="create:*", times=10)
             for number in range(10):
                 task = floor.intents.begin(floor.fast.orders, f"held {number}", timeout=0.05)
-                await until(lambda: floor.fast.in_flight == 1)
+                await until(lambda: floor.fast.in_flight == 1 or task.done())  # noqa: B023 - awaited here
                 hold_the_loop_until(floor, f"held {number}")
                 told = await task
                 assert isinstance(told, OrderAck | OrderOutcomeUnknown)

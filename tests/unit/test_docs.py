@@ -17,58 +17,18 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
-from typing import cast
 
 import pytest
-from mypy import api
 
 import alor_async.errors
 from alor_async import AsyncAlor
 from alor_async._ws.close_codes import remedy
 from alor_async.sandbox import Sandbox
+from tests.support.doc_blocks import BLOCKS, PAGES, ROOT, Block, blocks_of, name_of, of_mode
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "README.ru.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"(?:^<!-- run: (?P<mode>\w+) -->\n)?^```python\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
-SNIPPET = re.compile(r'^--8<-- "(?P<path>[^"]+)"$', re.MULTILINE)
 FACADES = ("instruments", "market_data", "account", "orders", "stop_orders", "order_groups", "streams")
 CLIENT = AsyncAlor("nobodys-token", environment=alor_async.TEST)
-
-
-@dataclass(frozen=True)
-class Block:
-    page: Path
-    line: int
-    mode: str | None
-    text: str
-
-    def compile(self) -> CodeType:
-        source = "\n" * self.line + self.text
-        return cast(CodeType, compile(source, str(self.page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
-
-    def tree(self) -> ast.Module:
-        return ast.parse("\n" * self.line + self.text, str(self.page))
-
-
-def blocks_of(page: Path) -> Iterator[Block]:
-    text = page.read_text(encoding="utf-8")
-    for match in BLOCK.finditer(text):
-        source = SNIPPET.sub(lambda found: (ROOT / found["path"]).read_text(encoding="utf-8"), match["text"])
-        yield Block(page, text.count("\n", 0, match.start("text")), match["mode"], source)
-
-
-BLOCKS = [block for page in PAGES for block in blocks_of(page)]
-
-
-def name_of(block: Block) -> str:
-    return f"{block.page.relative_to(ROOT)}:{block.line}"
-
-
-def of_mode(mode: str) -> list[Block]:
-    return [block for block in BLOCKS if block.mode == mode]
 
 
 def test_every_block_is_found_and_every_mark_stands_before_one() -> None:
@@ -108,24 +68,6 @@ def check_call(node: ast.Call) -> None:
     assert callable(target), f"line {node.lineno}: {'.'.join(path)} is not a method"
     keywords = {keyword.arg: None for keyword in node.keywords if keyword.arg is not None}
     inspect.signature(target).bind(*node.args, **keywords)
-
-
-@pytest.mark.timeout(120)
-def test_the_blocks_pass_mypy(tmp_path: Path) -> None:
-    """Whoever pastes a block into an editor sees no error. Functions may go without annotations, as those of tests do."""
-    for block in BLOCKS:
-        (tmp_path / (re.sub(r"\W+", "_", name_of(block)) + ".py")).write_text(typed(block), encoding="utf-8")
-    found, problems, status = api.run(["--strict", "--allow-untyped-defs", str(tmp_path)])
-    assert (problems, status) == ("", 0), found
-
-
-def typed(block: Block) -> str:
-    """Give the block as a module: what is run with `alor` and `sandbox` at hand gets them as arguments."""
-    if block.mode != "sandbox":
-        return block.text
-    types = "import alor_async as _client\nimport alor_async.sandbox as _exchange\n\n\n"
-    head = "async def main(alor: _client.AsyncAlor, sandbox: _exchange.Sandbox) -> None:\n"
-    return types + head + textwrap.indent(block.text, "    ")
 
 
 @pytest.mark.parametrize("block", of_mode("program"), ids=name_of)

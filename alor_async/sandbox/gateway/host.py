@@ -239,7 +239,9 @@ class Host:
                 self._switchboard.reset_all(name)
 
     async def _close(self, servers: dict[str, web.Server]) -> None:
-        self._refuse(SERVERS, reset_open=True)
+        self._refuse(SERVERS, reset_open=False)
+        await asyncio.sleep(0)  # asyncio gives what it has just accepted a transport, without which nobody would close it
+        self._switchboard.reset_all()
         await _end_tasks()
         for server in servers.values():
             await server.shutdown(0.05)

@@ -6,7 +6,18 @@ that it rounds. An `Instrument` comes from `alor.instruments.get`.
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
+from decimal import (
+    MAX_EMAX,
+    MIN_EMIN,
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    localcontext,
+)
 from typing import Final
 
 from alor_async._policy.arguments import check_choice, check_lots, check_price
@@ -25,8 +36,17 @@ __all__ = [
     "units_to_lots",
 ]
 
-_EXACT: Final = Context(prec=60)
-"""Wide enough that no product or quotient of prices, steps and quantities is rounded; the caller's own does not matter."""
+_EXACT: Final = Context(
+    prec=60,
+    rounding=ROUND_HALF_EVEN,
+    Emin=MIN_EMIN,
+    Emax=MAX_EMAX,
+    capitals=1,
+    clamp=0,
+    traps=[InvalidOperation, DivisionByZero],
+)
+"""Wide enough that no product of prices, steps and quantities is rounded. The caller's own, and what he made the default before
+this was imported, do not matter: nothing is left out."""
 
 
 def lots_to_units(lots: int, instrument: Instrument) -> int:
@@ -98,6 +118,8 @@ def round_price(price: Decimal, instrument: Instrument, side: Side) -> Decimal:
 def money_for(price: Decimal, lots: int, instrument: Instrument, *, accrued_interest: Decimal = Decimal(0)) -> Decimal:
     """Give what some lots are worth at a price, in the settlement currency, without commission; exact.
 
+    Only between two price steps of an odd width may it have no end of digits; then it has sixty.
+
     Prices of shares and currencies are money, those of bonds are percent of the face value, those of futures are points:
     the value of a price step turns all of them into money.
 
@@ -111,8 +133,7 @@ def money_for(price: Decimal, lots: int, instrument: Instrument, *, accrued_inte
         InvalidArgument: An argument is wrong, or the instrument does not say what a step is worth.
     """
     with localcontext(_EXACT):
-        unit = _decimal("price", price) / _step(instrument) * _step_value(instrument)
-        return (unit + _decimal("accrued_interest", accrued_interest)) * lots_to_units(lots, instrument)
+        return _worth(price, accrued_interest, instrument) * lots_to_units(lots, instrument) / _step(instrument)
 
 
 def price_for(
@@ -140,11 +161,11 @@ def lots_for_money(
         InvalidArgument: An argument is wrong, or a lot would cost nothing.
     """
     budget = _money(money)
-    one = money_for(price, 1, instrument, accrued_interest=accrued_interest)
-    if one <= 0:
-        raise InvalidArgument("price", "must be above zero here")
     with localcontext(_EXACT):
-        return max(0, int(budget // one))
+        lot = _worth(price, accrued_interest, instrument) * _lot_size(instrument)
+        if lot <= 0:
+            raise InvalidArgument("price", "must be above zero here")
+        return max(0, int(budget * _step(instrument) // lot))
 
 
 def is_derivative(instrument: Instrument) -> bool:
@@ -162,6 +183,12 @@ def _rounding(side: Side) -> str:
 def _to_step(price: Decimal, step: Decimal, rounding: str) -> Decimal:
     with localcontext(_EXACT):
         return (price / step).to_integral_value(rounding) * step
+
+
+def _worth(price: Decimal, accrued_interest: Decimal, instrument: Instrument) -> Decimal:
+    """What a unit is worth, times the price step: what is divided last is not rounded before."""
+    interest = _decimal("accrued_interest", accrued_interest) * _step(instrument)
+    return _decimal("price", price) * _step_value(instrument) + interest
 
 
 def _decimal(argument: str, value: object) -> Decimal:

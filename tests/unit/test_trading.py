@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
@@ -104,6 +106,31 @@ def test_the_callers_decimal_context_changes_nothing() -> None:
         assert trading.money_for(Decimal("250.10"), 3, SHARE) == Decimal("7503.00")
         assert trading.price_for(Decimal("7503.00"), 3, SHARE, Side.BUY) == Decimal("250.10")
     assert trading.lots_for_money(Decimal("1e30"), Decimal("0.01"), SHARE) == 10**31
+
+
+def test_what_is_divided_last_is_not_rounded_before() -> None:
+    """A third of a step has no end of digits; the money that it comes to may have one."""
+    thirds = instrument(price_step=Decimal(3), step_value=Decimal(1000), lot_size=Decimal(3))
+    assert trading.money_for(Decimal("426.35989"), 101, thirds) == Decimal("43062348.890")
+    assert trading.lots_for_money(Decimal("4263598.9"), Decimal("426.35989"), thirds) == 10
+    assert trading.lots_for_money(Decimal("4263598.8"), Decimal("426.35989"), thirds) == 9
+
+
+def test_a_default_decimal_context_that_was_changed_before_the_import_changes_nothing() -> None:
+    program = """
+import decimal
+default = decimal.DefaultContext
+default.traps[decimal.Inexact] = default.traps[decimal.Rounded] = True
+default.Emax, default.Emin = 8, -8
+from decimal import Decimal
+from alor_async import Instrument, Side, trading
+third = Instrument(
+    symbol="SBER", exchange="MOEX", lot_size=Decimal(10), price_step=Decimal(3), step_value=Decimal(1)
+)
+print(trading.round_price(Decimal(10), third, Side.BUY), trading.money_for(Decimal(3), 2 * 10**9, third))
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=20)
+    assert (run.stdout.split(), run.stderr) == (["9", "20000000000"], "")
 
 
 @pytest.mark.parametrize(

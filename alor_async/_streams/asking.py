@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from alor_async.values import Timeframe
+
 if TYPE_CHECKING:
     from alor_async._http.message import StreamSpec
     from alor_async.values import Format
@@ -49,6 +51,15 @@ class Asking:
         """Whether something of before is wanted."""
         statuses = cast("Sequence[object] | None", self._values.get("statuses"))
         return not self.skips_snapshot and (statuses is None or getattr(item, "status", None) in statuses)
+
+    def forming_at(self, moment: int) -> int:
+        """Give the earliest time at which the candle can have opened that forms at a moment; both in Unix seconds.
+
+        Raises:
+            KeyError: It is not about candles.
+        """
+        timeframe, start = Timeframe(str(self._values["timeframe"])), cast("int", self._values["from_timestamp"])
+        return max(start, moment - timeframe.nominal_seconds + 1)
 
     def request(self, guid: str, token: str) -> bytes:
         """Write the request to subscribe."""

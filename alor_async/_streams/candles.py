@@ -35,12 +35,15 @@ class CandleTracker:
         latest: The last candle; None before the first one.
         missed_from: When the first candle opens that could not be delivered, Unix seconds; None where none is missing.
         is_untold: Whether the last candle could not be delivered as it is.
+        began_with: When the candle opened at the earliest that formed as the subscription began, Unix seconds, where none of
+            before is wanted; None where that is not known, or does not matter.
     """
 
     __slots__ = (
         "_closed",
         "_forgotten",
         "_instrument_id",
+        "began_with",
         "duplicates",
         "is_untold",
         "latest",
@@ -55,15 +58,16 @@ class CandleTracker:
         self.latest: Candle | None = None
         self.missed_from: int | None = None
         self.is_untold = False
+        self.began_with: int | None = None
         self._closed: Recent[int, Candle] = Recent(_CLOSED)
         self._forgotten = -1
 
     @property
     def resume_from(self) -> int | None:
-        """From which open time on the candles are to be asked for again, Unix seconds; None before the first one."""
+        """From which open time on the candles are to be asked for again, Unix seconds; None for all that were asked for."""
         if self.missed_from is not None:
             return self.missed_from
-        return None if self.latest is None else self.latest.timestamp
+        return self.began_with if self.latest is None else self.latest.timestamp
 
     def admit(self, candle: Candle) -> tuple[Update[Candle], ...]:
         """Take a frame, and return what it tells: nothing, the candle, or that the one before is complete and then it."""

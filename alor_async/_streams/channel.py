@@ -74,7 +74,6 @@ class Channel(Generic[T]):
         "received",
         "spec",
         "traits",
-        "unread",
     )
 
     put: Callable[[bytes], None]
@@ -95,8 +94,6 @@ class Channel(Generic[T]):
         self.portfolio = portfolio
         self.traits: Traits = traits_of(spec)
         self.received = 0
-        self.unread = 0
-        """Messages that could not be read."""
         self.in_snapshot = True
         """Whether what comes may still be what was there before, as far as the reader can tell."""
         self._inbox = inbox
@@ -174,6 +171,11 @@ class Channel(Generic[T]):
                 if not self.asking.wants(item):
                     self._filter.admit(cast("T", item))
 
+    def begin_at(self, moment: int) -> None:
+        """Note when it begins, by the exchange's clock, in Unix seconds: the candle that forms then is the first wanted."""
+        if self._tracker is not None:
+            self._tracker.began_with = self.asking.forming_at(moment)
+
     @property
     def misses_candles(self) -> bool:
         """Whether there are candles for which there was no room."""
@@ -182,8 +184,7 @@ class Channel(Generic[T]):
     @property
     def is_owed_candles(self) -> bool:
         """Whether the last candle, at least, is about to come again: a pause before that is not the end of the snapshot."""
-        has_one = self._tracker is not None and self._tracker.resume_from is not None
-        return has_one and self._renewals > 0 and self.received == self._renewed_at
+        return bool(self._tracker and self.newest and self._renewals) and self.received == self._renewed_at
 
     def tells_history(self, payload: object) -> bool:
         """Whether something that waits was there before, or was looked up: it was asked for, and comes all at once."""
@@ -395,6 +396,5 @@ class Channel(Generic[T]):
         return is_one_state and last is not None and self.traits.is_same(item, last)
 
     def explain(self, frame: bytes, error: WireError) -> StreamDecodeError:
-        """Count a message that cannot be read, and say why."""
-        self.unread += 1
+        """Say why a message cannot be read."""
         return unreadable(self.spec.name, frame, error, () if self.portfolio is None else (self.portfolio.id,))

@@ -131,7 +131,7 @@ class Hub:
         """
         self._check_open()
         with self._span(subscription):
-            await self._note_what_is_known(subscription)
+            await self._recovery.prepare(subscription.channels)
             self._check_open()
             if subscription.inbox.is_ended:
                 raise _left(subscription)
@@ -295,12 +295,6 @@ class Hub:
         if self._telemetry is None:
             return contextlib.nullcontext()
         return self._telemetry.stream_span(subscription.name, instruments=len(subscription.instruments))
-
-    async def _note_what_is_known(self, subscription: Delivery[Any]) -> None:
-        """Learn what is there already and not wanted: after a gap it must not be taken for news."""
-        for channel in subscription.channels:
-            if channel.traits.is_ledger and channel.asking.is_selective and channel.portfolio is not None:
-                channel.remember(await self._recovery.read(channel.spec, channel.portfolio, self.now()))
 
     def _pick(self) -> Line:
         """Choose the socket for one more channel: the first with room, a new one only for a reason."""

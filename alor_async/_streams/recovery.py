@@ -17,12 +17,13 @@ from alor_async.errors import AlorError, AuthError, NotFound, RequestError, Toke
 from alor_async.values import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from alor_async._http.message import StreamSpec
     from alor_async._http.request import Operation
     from alor_async._http.session import Session
     from alor_async._policy.clock import Clock
+    from alor_async._streams.channel import Channel
     from alor_async.models import Trade
     from alor_async.values import Portfolio
 
@@ -57,6 +58,26 @@ class Recovery:
         self._session = session
         self._clock = clock
         self._page_size = page_size
+
+    async def prepare(self, channels: Iterable[Channel[Any]]) -> None:
+        """Learn what is there already and not wanted: after a gap that is no news, and the rest is.
+
+        Raises:
+            ClosedError: The session was closed.
+            AuthError: No usable token.
+            RequestError: A request failed.
+        """
+        forming: list[Channel[Any]] = []
+        for channel in channels:
+            if channel.spec is subscriptions.STREAMS_CANDLES and channel.asking.skips_snapshot:
+                forming.append(channel)
+            elif channel.traits.is_ledger and channel.asking.is_selective and channel.portfolio is not None:
+                since = datetime.fromtimestamp(self._clock.now(), UTC)
+                channel.remember(await self.read(channel.spec, channel.portfolio, since))
+        if forming:
+            now = int(await self._session.send(operations.GET_SERVER_TIME.request()))
+            for channel in forming:
+                channel.begin_at(now)
 
     async def find(self, spec: StreamSpec[Any, Any], portfolio: Portfolio, since: datetime) -> tuple[object, ...]:
         """Read as `read` does, and go on until it works: whatever a server answers, what was missed is nowhere else.

@@ -79,7 +79,8 @@ class MarketStreams(Subscribing):
             instruments: At least one.
             timeframe: Length of a candle: `Timeframe`, seconds, timedelta, or `D`, `W`, `M`, `Y`.
             start: From when on; aware.
-            skip_snapshot: Whether to leave out what was there before.
+            skip_snapshot: Whether to leave out what was there before. The exchange's time is read by REST first, to know after
+                an interruption which candles are news.
             split_adjust: Whether prices before a split are converted; None for the broker's default, True.
             frequency_ms: As in `order_book`.
             format: See the class.

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from alor_async._streams.events import Reconnected, Update
+from alor_async._streams.events import Disconnected, Reconnected, SnapshotEnd, Update
 from alor_async.models import Candle, OrderBook
 from alor_async.sandbox import Sandbox
 from tests.faults.feed import Feed
@@ -18,6 +18,7 @@ from tests.faults.hub_support import Listener, client_of, listening, settings
 from tests.faults.trading_desk import SBER
 from tests.support.streamserver import StreamServer
 from tests.support.waiting import until
+from tests.support.world import new_sandbox
 
 BOOK: Final = "streams.order_book"
 CANDLES: Final = "streams.candles"
@@ -112,6 +113,39 @@ class TestCandles:
                 assert Counter(candle.timestamp for candle in closings) == dict.fromkeys(begun - {newest.timestamp}, 1)
                 page = await alor.market_data.get_candles(SBER, 60, start=start, end=sandbox.clock.now)
                 assert closings == [candle for candle in page.candles if candle.timestamp < newest.timestamp]
+
+    async def test_f153_who_was_cut_off_before_the_first_one_gets_what_he_missed_and_none_of_before(self) -> None:
+        """Nothing of before was wanted; what opens or changes after that is news, also if nobody was listening."""
+        async with new_sandbox() as sandbox, client_of(sandbox) as alor:
+            market = sandbox.market["SBER"]
+
+            async def trade_and_wait(seconds: int) -> None:
+                market.trade(price=market.quote.last_price, lots=2)
+                await sandbox.clock.advance(seconds=seconds)
+
+            await trade_and_wait(60)
+            market.trade(price=market.quote.last_price, lots=1)
+            begun = sandbox.clock.now
+            async with (
+                alor.streams.candles(
+                    SBER, timeframe=60, start=begun - timedelta(hours=1), skip_snapshot=True
+                ) as candles,
+                listening(candles) as listener,
+            ):
+                await until(lambda: listener.of(SnapshotEnd))
+                with sandbox.faults.ws.refuse(503, times=None):
+                    sandbox.faults.ws.abort()
+                    await until(lambda: listener.of(Disconnected))
+                    for _ in range(3):
+                        await trade_and_wait(60)
+                await until(lambda: len(listener.of(SnapshotEnd)) == 2)
+                updates = listener.of(Update)
+                truth = market.candles("60", 3)
+                assert [update.item.timestamp for update in updates if update.is_closed] == [
+                    candle.timestamp for candle in truth[:-1]
+                ]
+                assert updates[-1].item.volume == truth[-1].volume
+                assert all(update.is_recovered for update in updates)
 
 
 def sizes(listener: Listener) -> tuple[int, int] | None:

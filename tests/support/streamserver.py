@@ -4,7 +4,7 @@
         server.line.send("streams.quotes", server.line.guid_of("SBER"), c=250)
         assert (await anext(quotes)).last_price == 250
 
-By default it hands out tokens, opens every socket, acknowledges every request and answers reads with nothing. `answer`
+By default it hands out tokens, opens every socket, acknowledges every request, tells its time and answers other reads with nothing. `answer`
 decides what is said to a request on a socket, `handshake` whether a socket opens.
 """
 
@@ -271,7 +271,7 @@ class StreamServer:
             return web.json_response({"AccessToken": make_token(now=self.clock.now())})
         if request.path != "/ws":
             self.reads.append(request.path)
-            return web.json_response([])
+            return web.json_response(int(self.clock.now()) if request.path == "/md/v2/time" else [])
         self.handshakes.append(self.clock.monotonic())
         refusal = await self.handshake(request)
         return await self._open(request) if refusal is None else refusal

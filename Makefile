@@ -59,7 +59,8 @@ check: $(DEV)  ## Lint, types, generated code is fresh, import order.
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@$(RUN) -m tests.typing.doc_blocks
+	@$(RUN) -m mypy --strict tests/typing
+	@$(RUN) -m tests.support.doc_types
 	@$(RUN) -m pyright
 	@$(RUN) -m codegen check
 	@$(RUN) -m pytest -q tests/unit/test_rooms.py

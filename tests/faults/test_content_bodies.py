@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -38,15 +36,6 @@ EACH_COMMAND = pytest.mark.parametrize("call", [pytest.param(call, id=str(call))
 PLAIN_READ = READ_OF["market_data.get_order_book"]
 ORDER = next(call for call in COMMANDS if call.method == "orders.place_market")
 CANCEL = next(call for call in COMMANDS if call.method == "orders.cancel")
-
-
-@pytest.fixture(autouse=True)
-def usual_depth() -> Iterator[None]:
-    """The interpreter's own limit, whatever a test before this one has made of it."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(1000)
-    yield
-    sys.setrecursionlimit(before)
 
 
 # F027: a web page.

@@ -260,6 +260,7 @@ def test_reconnecting_is_a_root_span_with_its_reason_and_its_attempts(recorder: 
     ):
         reconnection.attempts += 1
         reconnection.attempts += 1
+        reconnection.is_back = True
 
     def give_up() -> None:
         with telemetry.reconnect_span("lost") as reconnection:
@@ -274,11 +275,13 @@ def test_reconnecting_is_a_root_span_with_its_reason_and_its_attempts(recorder: 
         "alor.operation": "streams.reconnect",
         "alor.reason": "silent",
         "alor.attempts": 2,
+        "alor.outcome": "success",
     }
     assert dict(failed.attributes or {}) == {
         "alor.operation": "streams.reconnect",
         "alor.reason": "lost",
         "alor.attempts": 7,
+        "alor.outcome": "failed",
         "error.type": "StreamLost",
     }
 

@@ -1,4 +1,4 @@
-"""Have mypy read the blocks of the documentation, as the editor of whoever pastes one does: `python -m tests.typing.doc_blocks`."""
+"""Have mypy read the blocks of the documentation, as the editor of whoever pastes one does: `python -m tests.support.doc_types`."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Delivery(Generic[T_co]):
         delivered: How many items were handed over.
         gaps: How many interruptions there were, of the stream or of the consumer.
         turn: How long the consumer has held the loop.
-        lag: How old the newest item was when it came; seconds.
+        lag: How old the newest item that is news was when it came; seconds.
         freshest: What brought news since the lag was taken last.
         outage: The interruption that is not over for all of it.
     """
@@ -112,11 +112,11 @@ class Delivery(Generic[T_co]):
         return self.inbox.pending + sum(isinstance(event, Update) for event in self._outbox)
 
     def note_lag(self, now: float) -> None:
-        """Look at the newest item, if there is news."""
+        """Look at the newest item, if there is news: what was there before is old, and not late."""
         channel, self.freshest = self.freshest, None
-        if channel is None:
+        latest = None if channel is None else channel.latest
+        if channel is None or getattr(latest, "is_snapshot", None):
             return
-        latest = channel.latest
         try:
             moment = None if latest is None else channel.traits.exchange_time(latest)
         except OverflowError:

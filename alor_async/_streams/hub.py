@@ -381,11 +381,11 @@ class Hub:
                 line.task.cancel()
             else:
                 line.look()
-        if self._meters is not None:
-            self._meters.sample(self._subscriptions, now)
         wall = self.clock.now()
         for subscription in self._subscriptions:
             subscription.note_lag(wall)
+        if self._meters is not None:
+            self._meters.sample(self._subscriptions, now)
 
 
 def _left(subscription: Delivery[Any]) -> ClosedError:

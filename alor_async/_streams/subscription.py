@@ -160,6 +160,8 @@ class Subscription(Generic[T_co]):
     def lag(self) -> float | None:
         """Seconds from the exchange's time of the newest item to when it was seen here; None where items carry no time.
 
+        What is marked as a part of the snapshot is old, and not late: it does not count.
+
         Taken about once a second, by this machine's clock. With a sandbox whose time is stepped or fast it is the distance
         of two calendars.
         """

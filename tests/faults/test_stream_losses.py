@@ -203,12 +203,12 @@ class TestCounting:
     async def test_the_lag_is_that_of_whatever_came_last(self, server: StreamServer) -> None:
         async with server.client(settings()) as alor, alor.streams.market_trades("MOEX:SBER", "MOEX:LKOH") as tape:
             now = int(alor.streams._hub.clock.now() * 1000)
-            server.line.send("streams.market_trades", server.line.guid_of("SBER"), id=1, t=now - 3_600_000)
+            server.line.send("streams.market_trades", server.line.guid_of("SBER"), id=1, h=False, t=now - 3_600_000)
             await until(lambda: tape.lag is not None)
             assert tape.lag == pytest.approx(3_600, abs=60)
             for number in range(2, 40):
                 now = int(alor.streams._hub.clock.now() * 1000)
-                server.line.send("streams.market_trades", server.line.guid_of("LKOH"), id=number, t=now)
+                server.line.send("streams.market_trades", server.line.guid_of("LKOH"), id=number, h=False, t=now)
                 await asyncio.sleep(0.01)
             await until(lambda: tape.lag is not None and tape.lag < 60)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -141,6 +142,19 @@ async def test_what_streams_counted_is_reported_by_their_kind(floor: Floor, repo
     assert messages == {"streams.market_trades": 8, "streams.quotes": 1}
     dropped = {key[0]: point.value for key, point in reports.points("alor.stream.dropped").items()}
     assert dropped["streams.market_trades"] == 5
+
+
+async def test_the_lag_is_that_of_the_very_news_that_is_reported(floor: Floor, reports: Reports) -> None:
+    """Also where one comes now and then; what was there before is not late."""
+    async with client(floor.exchange, reports) as alor, alor.streams.market_trades("MOEX:SBER", depth=5) as tape:
+        await until(lambda: [point.value for point in reports.points("alor.stream.messages").values()] == [5])
+        assert tape.lag is None
+        await floor.exchange.clock.advance(seconds=600)
+        made = await floor.trade()
+        await until(lambda: reports.points("alor.stream.lag"))
+        (lag,) = reports.points("alor.stream.lag").values()
+        assert lag.count == 1
+        assert lag.sum == pytest.approx(time.time() - made.timestamp_ms / 1000, abs=60)
 
 
 async def test_no_secret_is_in_any_of_it(floor: Floor, reports: Reports, caplog: pytest.LogCaptureFixture) -> None:

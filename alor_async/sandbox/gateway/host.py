@@ -240,9 +240,8 @@ class Host:
 
     async def _close(self, servers: dict[str, web.Server]) -> None:
         self._refuse(SERVERS, reset_open=False)
-        await asyncio.sleep(
-            0
-        )  # asyncio gives what it has just accepted a transport, without which nobody would close it
+        # What was just accepted gets its transport from asyncio only now; without it nobody would close it.
+        await asyncio.sleep(0)
         self._switchboard.reset_all()
         await _end_tasks()
         for server in servers.values():

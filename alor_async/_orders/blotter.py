@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from alor_async._orders.blotter_state import BlotterState
 from alor_async._orders.news_queue import NewsQueue
 from alor_async._orders.order_waiters import OrderWaiters
 from alor_async._orders.outages import Outages
 from alor_async._orders.views import Divergence, OrderChanged, OrderView, StopOrderChanged, StopOrderView
-from alor_async._streams.events import Update
+from alor_async._streams.events import Reconnected, Update
 from alor_async._streams.subscription import delivery_of
 from alor_async._telemetry import STREAM_LOGGER
 from alor_async.errors import (
@@ -27,7 +27,8 @@ from alor_async.errors import (
 from alor_async.models import Order, Position, StopOrder, Summary, Trade
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+    from datetime import date
     from decimal import Decimal
     from types import TracebackType
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from alor_async.values import Portfolio
 
 __all__ = ["Blotter"]
+
+T = TypeVar("T")
 
 _NAME: Final = "account.watch"
 _MOST_EVENTS: Final = 10_000
@@ -90,7 +93,8 @@ class Blotter:
         self._waiters = OrderWaiters(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
-        self._expiry: asyncio.Task[None] | None = None
+        self._reading: set[str] = set()
+        """What is being read by REST."""
         self._made_up: dict[str, float] = {}
         """When something of a subscription was looked up because it may have been missed."""
         self._looks: dict[str, Timer] = {}
@@ -152,7 +156,7 @@ class Blotter:
     def is_live(self) -> bool:
         """Whether it follows the broker at this moment, and knows everything that was there before, as far as is known."""
         is_connected = all(subscription.is_live for subscription in self._subscriptions)
-        return self._state == "open" and self._outages.is_whole and is_connected
+        return self._state == "open" and self._outages.is_whole and is_connected and "positions" not in self._reading
 
     @property
     def orders(self) -> Mapping[str, OrderView]:
@@ -269,6 +273,8 @@ class Blotter:
                 self._tell(self._put(event.item, is_recovered=event.is_recovered))
             else:
                 was_whole = self._outages.is_whole
+                if isinstance(event, Reconnected) and subscription is self._sources.positions:
+                    self._view.expect_positions()
                 self._tell(self._outages.hear(subscription.name, event))
                 if self._outages.is_whole and not was_whole:
                     self._become_whole()
@@ -329,6 +335,9 @@ class Blotter:
             if self._opened is not None and not self._opened.done():
                 self._opened.set_result(None)
         self._look_for_expired()
+        if self._view.untold:
+            # Those that ended on a day before are not told again, but it may also be that the broker is slow to tell.
+            self._read("positions", self._sources.list_held, self._view.put_held)
         self._review_later()
 
     # What time decides.
@@ -350,24 +359,38 @@ class Blotter:
 
     def _look_for_expired(self) -> None:
         """Find out which orders are of an earlier day, and of those which still work: a broker may say nothing of it later."""
-        if self._state == "open" and self._expiry is None and self._view.records.wants_list:
-            self._expiry = self._start(self._read_listed(), "expiry")
+        if self._state == "open" and self._view.records.wants_list:
+            self._read("orders", self._sources.list_today, self._put_listed)
 
-    async def _read_listed(self) -> None:
+    def _put_listed(self, found: tuple[date, frozenset[str]], now: float) -> Iterable[BlotterEvent]:
+        today, listed = found
+        return self._view.put_listed(listed, today, now)
+
+    def _read(
+        self, what: str, read: Callable[[], Awaitable[T]], put: Callable[[T, float], Iterable[BlotterEvent]]
+    ) -> None:
+        if what not in self._reading:
+            self._reading.add(what)
+            self._start(self._read_surely(what, read, put), what)
+
+    async def _read_surely(
+        self, what: str, read: Callable[[], Awaitable[T]], put: Callable[[T, float], Iterable[BlotterEvent]]
+    ) -> None:
+        """Read something by REST until it works, and take note of it."""
         try:
             while True:
                 try:
-                    today, listed = await self._sources.list_today()
+                    found = await read()
                 except AlorError as error:
-                    STREAM_LOGGER.warning("%s: reading the orders of today failed: %s", _NAME, error)
+                    STREAM_LOGGER.warning("%s: reading the %s of today failed: %s", _NAME, what, error)
                     if not isinstance(error, RequestError | TokenUnavailable):
                         return
                     await self._clock.sleep(_LOOK_AGAIN)
                 else:
-                    self._tell(self._view.put_listed(listed, today, self._clock.monotonic()))
+                    self._tell(put(found, self._clock.monotonic()))
                     return
         finally:
-            self._expiry = None
+            self._reading.discard(what)
 
     # How it ends.
 

@@ -54,6 +54,7 @@ class BlotterState:
         cash: Money, by currency.
         summary: The newest summary; None before the first.
         day: The latest trading day that was seen.
+        untold: The keys of the positions and currencies that were not told again after an interruption.
     """
 
     def __init__(self, portfolio: str, own: OwnOrders, *, patience: float) -> None:
@@ -63,6 +64,7 @@ class BlotterState:
         self.cash: Mapping[str, Decimal] = MappingProxyType({})
         self.summary: Summary | None = None
         self.day: date | None = None
+        self.untold: set[str] = set()
         self._portfolio = portfolio
         self._patience = patience
         self._trades: deque[Trade] = deque(maxlen=_MOST_TRADES)
@@ -133,14 +135,34 @@ class BlotterState:
     def put_position(self, position: Position, now: float) -> list[News]:
         """Take the newest state of a position, or of money."""
         if position.is_currency:
+            self.untold.discard(position.symbol)
             self.cash = MappingProxyType({**self.cash, position.symbol: position.units})
             return []
         subject = f"{position.exchange}:{position.symbol}"
-        if subject not in self.positions and self._traded_before is not None:
+        self.untold.discard(subject)
+        is_new = subject not in self.positions and not self.doubts.knows(subject)
+        if is_new and self._traded_before is not None:
             # It was not there when everything was: nothing of it was held.
             self.doubts.set_base(subject, -self._traded_before.get(subject, Decimal(0)))
         self.positions = MappingProxyType({**self.positions, subject: position})
         return [*self._compare_position(subject, now)]
+
+    def expect_positions(self) -> None:
+        """Take note that all that is held is about to be told again."""
+        self.untold = {*self.positions, *self.cash}
+
+    def put_held(self, held: Container[str], now: float) -> list[News]:
+        """Take note of what the broker lists: what it neither listed nor told again is over since a day before."""
+        gone = {subject for subject in self.untold if subject not in held}
+        self.untold.clear()
+        self.cash = MappingProxyType({key: units for key, units in self.cash.items() if key not in gone})
+        ended = gone & self.positions.keys()
+        self.positions = MappingProxyType({key: one for key, one in self.positions.items() if key not in ended})
+        news: list[News] = []
+        for subject in ended:
+            traded = self._traded.get(subject, Decimal(0))
+            news += self.doubts.compare_position(subject, Decimal(0), traded, now)
+        return news
 
     def put_outcome(self, entry: LedgerEntry, now: float) -> list[News]:
         """Take note of a command of this client whose outcome became known."""

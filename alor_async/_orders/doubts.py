@@ -91,6 +91,10 @@ class Doubts:
             self._candidates[subject] = (shown - traded, now)
         return []
 
+    def knows(self, subject: str) -> bool:
+        """Whether it was told already what is held of it."""
+        return subject in self._bases or subject in self._candidates
+
     def set_base(self, subject: str, held: Decimal) -> None:
         """Say what was held before the trades that are known."""
         self._bases[subject] = held

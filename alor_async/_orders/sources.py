@@ -23,6 +23,7 @@ class Sources(Struct, frozen=True, kw_only=True):
         positions: What is held, money included.
         summaries: The figures of the whole portfolio.
         list_today: Reads by REST which day the exchange has, and the numbers of the exchange orders of that day.
+        list_held: Reads by REST what is held: the keys of instruments, such as `MOEX:SBER`, and currencies.
     """
 
     orders: Subscription[Order]
@@ -31,3 +32,4 @@ class Sources(Struct, frozen=True, kw_only=True):
     positions: Subscription[Position]
     summaries: Subscription[Summary]
     list_today: Callable[[], Awaitable[tuple[date, frozenset[str]]]]
+    list_held: Callable[[], Awaitable[frozenset[str]]]

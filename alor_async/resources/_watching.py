@@ -13,7 +13,7 @@ from alor_async._policy.arguments import check_count
 from alor_async._policy.paging import MOSCOW
 from alor_async.errors import DecodeError, NotFound
 from alor_async.resources._base import Resource
-from alor_async.values import Portfolio, PortfolioLike
+from alor_async.values import Format, Portfolio, PortfolioLike
 
 if TYPE_CHECKING:
     from alor_async._http.session import Session
@@ -51,6 +51,7 @@ class BlotterMaker:
             positions=self._streams.positions(portfolio),
             summaries=self._streams.summaries(portfolio),
             list_today=partial(self._list_today, portfolio),
+            list_held=partial(self._list_held, portfolio),
         )
         return Blotter(sources, portfolio=portfolio, own=self._own, clock=self._clock, events=events)
 
@@ -70,6 +71,14 @@ class BlotterMaker:
         except NotFound:
             orders = []
         return today, frozenset(order.order_id for order in orders)
+
+    async def _list_held(self, portfolio: Portfolio) -> frozenset[str]:
+        """Read what is held. That nothing is there is no proof that nothing is held: it is asked again."""
+        request = operations.ACCOUNT_LIST_POSITIONS.request(
+            format=Format.HEAVY, exchange=portfolio.read_exchange, portfolio=portfolio.id
+        )
+        held = await self._session.send(request)
+        return frozenset(one.symbol if one.is_currency else f"{one.exchange}:{one.symbol}" for one in held)
 
 
 class WatchResource(Resource):

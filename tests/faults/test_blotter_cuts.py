@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 
 import pytest
 
-from alor_async import Disconnected, Filled, Gap, OrderStatus, Reconnected, Side, TimeInForce
+from alor_async import Disconnected, Divergence, Filled, Gap, OrderStatus, Reconnected, Side, TimeInForce
 from alor_async._policy.clock import Timer
 from alor_async.models import Condition
 from alor_async.sandbox import Sandbox
@@ -27,6 +28,10 @@ class ShortMinutes(Hasty):
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         return super().call_later(seconds / 20 if seconds > 30.0 else seconds, callback)
+
+
+class Night(Wall, Hasty):
+    """A night may pass at once, and nobody waits for long."""
 
 
 async def cut(sandbox: Sandbox, reader: Reader, trader: Trader | None, how: str, *, unseen: int = 2) -> None:
@@ -241,3 +246,54 @@ class TestTheDayEnds:
             page.clear()
             assert (await blotter.wait(old.order_id, timeout=WITHIN)).has_expired
             assert not blotter.orders[new.order_id].is_final
+
+    @pytest.mark.parametrize("failures", [0, 3])
+    async def test_a_position_that_was_sold_unheard_on_the_day_before_is_over(self, failures: int) -> None:
+        """It is told no more, as it ended on an earlier day."""
+        night = Night()
+        async with (
+            Sandbox(seed=42, time="stepped") as sandbox,
+            DrivenAlor(night, sandbox.refresh_token, environment=sandbox.environment, streams=PROMPT) as alor,
+            watching(alor) as (blotter, reader),
+        ):
+            lots = int(blotter.positions[SBER].units) // 10
+            page = sandbox.faults.http.status(404, operation="account.list_positions", times=None)
+            with sandbox.faults.ws.refuse(503, times=None):
+                strike(sandbox, "1012")
+                await until(lambda: reader.of(Disconnected))
+                sold = await alor.orders.place_market(STOCKS, SBER, Side.SELL, lots=lots)
+                await sandbox.clock.advance(hours=24)
+                night.ahead += 86_400
+            await until(lambda: page.fired >= failures, within=WITHIN)
+            if failures:
+                assert not blotter.is_live, "it is not known whether it is held"
+                assert SBER in blotter.positions
+            page.clear()
+            await until(lambda: blotter.is_live, within=WITHIN)
+            held = {one.symbol: one.units for one in sandbox.positions(STOCKS)}
+            assert {one.symbol: one.units for one in blotter.positions.values()} | blotter.cash == held
+            await until(lambda: [fill.order_id for fill in reader.of(Filled)] == [sold.order_id], within=WITHIN)
+            assert [one for one in blotter.divergences if one.what == "position"] == []
+
+            bought = await alor.orders.place_market(STOCKS, SBER, Side.BUY, lots=3)
+            await blotter.wait(bought.order_id, timeout=WITHIN)
+            await until(lambda: SBER in blotter.positions and blotter.positions[SBER].units == 30)
+            await asyncio.sleep(2.5)  # for so long nothing must be wrong with it
+            assert [one for one in reader.of(Divergence) if one.what == "position"] == []
+
+    async def test_a_position_that_is_not_told_again_is_still_held_where_the_broker_lists_it(self) -> None:
+        async with trading_day() as (sandbox, alor), watching(alor) as (blotter, reader):
+            before, lost = dict(blotter.positions), []
+
+            def lose(frame: bytes) -> bytes:
+                if b'"SBER"' not in frame:
+                    return frame
+                lost.append(frame)
+                return b"{}"
+
+            with sandbox.faults.ws.corrupt(lose, opcode="PositionsGetAndSubscribeV2", times=None):
+                strike(sandbox, "1012")
+                await until(lambda: reader.of(Reconnected))
+                await until(lambda: blotter.is_live, within=WITHIN)
+                assert lost
+                assert dict(blotter.positions) == before

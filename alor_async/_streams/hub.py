@@ -72,7 +72,7 @@ class Hub:
         self.random = random
         self.knows_ping = True
         self.traffic_at = 0.0
-        self._ping_was_answered = False
+        self._ping_doubts = 1
         self._session = session
         self._recovery = Recovery(session, clock)
         self._telemetry: Telemetry | None = None
@@ -221,11 +221,12 @@ class Hub:
         if self.knows_ping and not is_known:
             STREAM_LOGGER.info("the broker does not know `ping`: the protocol's own is used alone")
         self.knows_ping = is_known
-        self._ping_was_answered = self._ping_was_answered or is_known
+        self._ping_doubts = 0
 
     def suspect_ping(self) -> None:
-        """A connection was closed while a ping was open: where none was ever answered, that was the reason."""
-        if not self._ping_was_answered:
+        """A connection was closed while a ping was open: that was the reason if none was ever answered, or twice in a row."""
+        self._ping_doubts += 1
+        if self._ping_doubts > 1:
             self.note_ping(is_known=False)
 
     def long_pause(self) -> float:

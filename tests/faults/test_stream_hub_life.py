@@ -160,6 +160,29 @@ class TestPing:
             assert (len(server.lines), len(server.of("ping"))) == (lines, pings) == (2, 1)
             assert not heard.is_over
 
+    async def test_f121_a_server_that_knows_it_no_more_is_understood_too(self, server: StreamServer) -> None:
+        """One restart in the middle of a ping proves nothing; a second connection that ends at it does."""
+
+        async def close_at_it(line: Line, one: Heard) -> None:
+            if one.opcode == "ping":
+                await line.close(1003)
+            else:
+                line.reply(one.guid)
+
+        async with (
+            server.client(settings(ping_every=0.05)) as alor,
+            alor.streams.quotes("MOEX:SBER") as quotes,
+            listening(quotes) as heard,
+        ):
+            await until(lambda: len(server.of("ping")) > 2)
+            server.answer = close_at_it
+            await until(lambda: len(heard.of(Reconnected)) == 2, within=10)
+            pings = len(server.of("ping"))
+            await asyncio.sleep(0.5)  # ten times the interval of pings: nothing is to happen in it
+            assert (len(server.lines), len(server.of("ping"))) == (3, pings)
+            assert quotes.is_live
+            assert not heard.is_over
+
     async def test_f121_where_it_is_known_it_goes_on(self) -> None:
         clock = CoarseClock()
         async with (

@@ -295,7 +295,8 @@ class Blotter:
                 view.summary = item
             case _:
                 pass
-        if view.day != day:
+        is_of_unheard = is_recovered and isinstance(item, Trade) and view.records.is_unheard(item.order_id)
+        if view.day != day or is_of_unheard:
             self._look_for_expired()
         return news
 

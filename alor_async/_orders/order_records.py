@@ -112,10 +112,17 @@ class OrderRecords:
         """Whether of one of them nobody knows as yet whose it is. That may end without a word: by time, or in the ledger."""
         return bool(self._undecided or self._undecided_stops)
 
+    def is_unheard(self, order_id: str | None) -> bool:
+        """Whether nothing but trades tell of an order."""
+        record = None if order_id is None else self._orders.get(order_id)
+        return record is not None and _is_unheard(record)
+
     @property
     def wants_list(self) -> bool:
         """Whether the list of today would tell more: one of them is alive, as far as is known, or may be of an earlier day."""
-        return bool(self._short_of_trades) or any(_is_working(record) for record in self._orders.values())
+        return bool(self._short_of_trades) or any(
+            _is_working(record) or _is_unheard(record) for record in self._orders.values()
+        )
 
     # What becomes known.
 
@@ -183,7 +190,8 @@ class OrderRecords:
                 record.may_be_older = True
         self._short_of_trades = {}
         for order_id, record in tuple(self._orders.items()):
-            if _is_working(record) and _lives_a_day(record.order, today) and order_id not in listed:
+            is_left = _is_working(record) and _lives_a_day(record.order, today)
+            if (is_left or _is_unheard_since(record, today)) and order_id not in listed:
                 record.has_expired = True
                 yield from self._refresh(order_id)
 
@@ -244,7 +252,7 @@ class OrderRecords:
         order = record.order
         traded = _traded_lots(order, record.trades)
         executed = record.earlier_lots + traded
-        has_ended = order is not None and (_ended(order) or record.has_expired)
+        has_ended = record.has_expired or (order is not None and _ended(order))
         return OrderView(
             order_id=order_id,
             order=order,
@@ -347,6 +355,17 @@ def _stop_ended(order: StopOrder, child: OrderView | None) -> bool:
 
 def _is_working(record: _Record[Order, OrderView]) -> bool:
     return record.order is not None and not _ended(record.order) and not record.has_expired
+
+
+def _is_unheard(record: _Record[Order, OrderView]) -> bool:
+    """Whether nothing but trades tell of it."""
+    return record.order is None and not record.has_expired
+
+
+def _is_unheard_since(record: _Record[Order, OrderView], today: date) -> bool:
+    """Whether nothing but trades of days before tell of it."""
+    last = trading_day(record.trades[-1].traded_at) if record.trades else None
+    return _is_unheard(record) and last is not None and last < today
 
 
 def _lives_a_day(order: Order | None, today: date) -> bool:

@@ -76,10 +76,11 @@ class OrderView(Struct, frozen=True, kw_only=True):
 def told_lots(order: Order | None, executed: int, *, has_expired: bool) -> int | None:
     """Give what an order says is executed, None while it is not known; lots.
 
-    What one said that ended unheard is older than its trades: as far as it has so many lots, they speak for it.
+    What one said that ended unheard is older than its trades: as far as it has so many lots, they speak for it. They do so
+    wholly for one that lived and ended unheard.
     """
     if order is None:
-        return None
+        return executed if has_expired else None
     return executed if has_expired and order.filled_lots < executed <= order.lots else order.filled_lots
 
 

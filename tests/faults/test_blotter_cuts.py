@@ -248,7 +248,9 @@ class TestTheDayEnds:
             assert not blotter.orders[new.order_id].is_final
 
     @pytest.mark.parametrize("failures", [0, 3])
-    async def test_a_position_that_was_sold_unheard_on_the_day_before_is_over(self, failures: int) -> None:
+    async def test_what_was_sold_unheard_on_the_day_before_is_held_no_more_and_its_order_is_done(
+        self, failures: int
+    ) -> None:
         """It is told no more, as it ended on an earlier day."""
         night = Night()
         async with (
@@ -273,13 +275,15 @@ class TestTheDayEnds:
             held = {one.symbol: one.units for one in sandbox.positions(STOCKS)}
             assert {one.symbol: one.units for one in blotter.positions.values()} | blotter.cash == held
             await until(lambda: [fill.order_id for fill in reader.of(Filled)] == [sold.order_id], within=WITHIN)
-            assert [one for one in blotter.divergences if one.what == "position"] == []
+            end = await blotter.wait(sold.order_id, timeout=WITHIN)
+            assert (end.order, end.has_expired, end.filled_lots) == (None, True, lots)
+            assert blotter.divergences == ()
 
             bought = await alor.orders.place_market(STOCKS, SBER, Side.BUY, lots=3)
             await blotter.wait(bought.order_id, timeout=WITHIN)
             await until(lambda: SBER in blotter.positions and blotter.positions[SBER].units == 30)
             await asyncio.sleep(2.5)  # for so long nothing must be wrong with it
-            assert [one for one in reader.of(Divergence) if one.what == "position"] == []
+            assert reader.of(Divergence) == []
 
     async def test_a_position_that_is_not_told_again_is_still_held_where_the_broker_lists_it(self) -> None:
         async with trading_day() as (sandbox, alor), watching(alor) as (blotter, reader):

@@ -218,6 +218,7 @@ class BlotterState:
         if is_first:
             return
         forgotten = set(self.records.forget(day - _KEPT))
+        self.doubts.forget("fills", forgotten)
         kept = [trade for trade in self._trades if trade.order_id not in forgotten]
         self._trades = deque(kept, maxlen=_MOST_TRADES)
         self._shown_orders = self._shown_stops = self._shown_trades = None

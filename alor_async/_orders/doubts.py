@@ -7,9 +7,12 @@ not when nothing about it has changed for a while is a divergence.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from alor_async._orders.views import Divergence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Doubts"]
 
@@ -99,6 +102,11 @@ class Doubts:
         """Say what was held before the trades that are known."""
         self._bases[subject] = held
         self._candidates.pop(subject, None)
+
+    def forget(self, what: What, subjects: Iterable[str]) -> None:
+        """Forget what is not shown any more: nothing will ever end a doubt about it."""
+        for subject in subjects:
+            self._doubts.pop((what, subject), None)
 
     def restart(self, now: float) -> None:
         """Begin to wait anew: until now, not everything was heard."""

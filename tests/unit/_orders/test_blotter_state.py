@@ -380,6 +380,17 @@ class TestDays:
         assert set(book.state.orders) == {"2", "3", "4"}, "what works stays"
         assert book.state.trades == ()
 
+    def test_no_divergence_outlives_what_it_is_about(self, book: Book) -> None:
+        day = 86_400.0
+        book.put(order(number="1"))
+        book.put(fill("1", of="2"))
+        book.now += PATIENCE
+        book.hear(book.state.review(book.now))
+        assert [one.subject for one in book.state.doubts.standing] == ["2"]
+        book.put(order(updated=2 * day, created=2 * day, number="3"))
+        assert "2" not in book.state.orders
+        assert book.state.doubts.standing == ()
+
     def test_what_is_left_from_a_day_before_and_not_listed_is_over(self, book: Book) -> None:
         book.put(order(number="1"))
         book.put(order(number="2"))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from alor_async._orders.blotter_state import BlotterState
-from alor_async._orders.news_queue import NewsQueue
+from alor_async._orders.news_queue import NewsQueue, again
 from alor_async._orders.order_waiters import OrderWaiters
 from alor_async._orders.outages import Outages
 from alor_async._orders.views import Divergence, OrderChanged, OrderView, StopOrderChanged, StopOrderView
@@ -445,4 +445,4 @@ class Blotter:
 
     def _check_open(self) -> None:
         if self._state != "open":
-            raise self._error or ClosedError("this blotter is not open: use `async with`")
+            raise again(self._error or ClosedError("this blotter is not open: use `async with`"))

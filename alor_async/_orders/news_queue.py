@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from typing import Generic, Self, TypeVar
 
 from alor_async.errors import SlowConsumer, StreamError
 
-__all__ = ["NewsQueue"]
+__all__ = ["NewsQueue", "again"]
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
+
+
+def again(error: E) -> E:
+    """Give an error that was told already anew: one that is raised again and again collects the tracebacks of all."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
 
 
 class NewsQueue(Generic[T]):
@@ -73,7 +82,7 @@ class NewsQueue(Generic[T]):
                     dropped=dropped,
                 )
             if self._is_ended:
-                raise StopAsyncIteration if self._end is None else self._end
+                raise StopAsyncIteration if self._end is None else again(self._end)
             await self._wait()
         return self._news.popleft()
 

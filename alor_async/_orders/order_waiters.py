@@ -6,6 +6,7 @@ import asyncio
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from alor_async._orders.news_queue import again
 from alor_async._orders.views import OrderView, StopOrderView
 from alor_async._policy.arguments import check_order_id
 from alor_async.errors import InvalidArgument, OrderWaitTimeout
@@ -76,7 +77,7 @@ class OrderWaiters:
         for waiters in self._waiters.values():
             for waiter in waiters:
                 if not waiter.done():
-                    waiter.set_exception(error)
+                    waiter.set_exception(again(error))
 
 
 def _too_long(order_id: str, seconds: float, view: OrderView | StopOrderView | None) -> OrderWaitTimeout:

@@ -309,6 +309,26 @@ class TestReading:
 
 
 class TestEnding:
+    async def test_everybody_is_told_of_the_end_by_an_error_of_his_own(self, sandbox: Sandbox) -> None:
+        """One that is raised again and again grows by a traceback each time."""
+        alor = client_of(sandbox)
+        await alor.open()
+        blotter = await alor.account.watch(STOCKS).__aenter__()
+        waiting = [asyncio.create_task(blotter.wait("5", timeout=WITHIN)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await alor.close()
+        one, other = await asyncio.gather(*waiting, return_exceptions=True)
+        assert isinstance(one, ClosedError)
+        assert one is not other
+        lengths: set[int] = set()
+        for _ in range(3):
+            for telling in (blotter.wait("5", timeout=1), anext(blotter.events())):
+                with pytest.raises(ClosedError) as caught:
+                    await telling
+                lengths.add(len(caught.traceback))
+        assert max(lengths) < 6
+        await blotter.close()
+
     async def test_closing_the_client_ends_it_with_closed_error(self, sandbox: Sandbox) -> None:
         alor = client_of(sandbox)
         await alor.open()

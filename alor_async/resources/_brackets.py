@@ -10,8 +10,15 @@ from msgspec import Struct
 
 from alor_async._policy.arguments import check_choice
 from alor_async._telemetry import ORDER_LOGGER
-from alor_async.errors import AlorError, BracketIncomplete, BracketStep, InvalidArgument, OrderOutcomeUnknown
-from alor_async.models.enums import Condition, ExecutionPolicy, GroupedOrderType, Side
+from alor_async.errors import (
+    AlorError,
+    BracketIncomplete,
+    BracketStep,
+    InvalidArgument,
+    OrderNotWorking,
+    OrderOutcomeUnknown,
+)
+from alor_async.models.enums import Condition, ExecutionPolicy, GroupedOrderType, OrderStatus, Side
 from alor_async.resources._commands import price_on_step
 from alor_async.resources._grouped import GroupedOrder
 from alor_async.values import InstrumentId, InstrumentLike, OrderAck, Portfolio, PortfolioLike
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bracket", "BracketPlan", "Brackets"]
 
+_ENDED_UNFIRED: Final = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
 _STEPS: Final[tuple[BracketStep, ...]] = ("stop_loss", "take_profit", "entry", "group")
 
 
@@ -185,6 +193,9 @@ class Brackets:
             try:
                 await self._stop_orders.cancel(plan.portfolio, placed[step].order_id, timeout=timeout)
             except AlorError as error:
+                if isinstance(error, OrderNotWorking) and error.order_status in _ENDED_UNFIRED:
+                    del placed[step]
+                    continue
                 ORDER_LOGGER.warning("the dormant %s of a bracket was not cancelled: %s", step, error)
             else:
                 del placed[step]

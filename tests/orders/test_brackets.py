@@ -149,6 +149,16 @@ async def test_f111_what_cannot_be_taken_back_is_said_to_stand(sandbox: Sandbox,
     assert not isinstance(caught.value, ConnectionLost)
 
 
+async def test_f111_an_end_that_is_gone_already_is_not_said_to_stand(sandbox: Sandbox, alor: AsyncAlor) -> None:
+    sandbox.faults.http.status(400, operation="orders.place_limit")
+    gone = b'{"code":"OrderToCancelNotFound"}'
+    sandbox.faults.http.status(400, body=gone, method="DELETE", stage="after_execution", times=None)
+    with pytest.raises(BracketIncomplete, match="standing: nothing") as caught:
+        await alor.order_groups.place_bracket(STOCKS, "MOEX:SBER", Side.BUY, lots=1, **prices(sandbox))
+    assert caught.value.placed == {}
+    assert set(stops(sandbox).values()) == {"canceled"}
+
+
 async def test_a_bracket_is_linked_and_taken_back_where_it_trades() -> None:
     at_home = next(spec for spec in default_instruments(datetime.now(UTC).date()) if spec.symbol == "SBER")
     abroad = replace(at_home, symbol="ABRD", exchange="SPBX", board="SPBX", boards=(), isin=None)

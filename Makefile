@@ -37,7 +37,8 @@ demo: $(DEMO)  ## The main job against the embedded sandbox: no account, no netw
 	@$(RUN) -m examples.demo
 
 test: $(DEV)  ## All tests; coverage of all but those with very many steps.
-	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not heavy" --cov --cov-report=term:skip-covered --cov-fail-under=95
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m heavy -q
 
 unit: $(DEV)  ## The unit tests only.
 	@$(RUN) -m pytest -n $(WORKERS) tests/unit -q

@@ -32,20 +32,15 @@ HEAVY = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whole folders as heavy, and let what is heavy come last."""
+    """Mark whole folders as heavy."""
     for item in items:
         if _is_in_a_heavy_place(item.path):
             item.add_marker(pytest.mark.heavy)
-    items.sort(key=_is_heavy)
 
 
 @functools.cache
 def _is_in_a_heavy_place(path: Path) -> bool:
     return any(path.is_relative_to(place) for place in HEAVY)
-
-
-def _is_heavy(item: pytest.Item) -> bool:
-    return item.get_closest_marker("heavy") is not None
 
 
 class Measurement:
@@ -89,15 +84,6 @@ def pytest_collection() -> Iterator[None]:
 def pytest_xdist_setupnodes() -> None:
     """Measure nothing in the process that hands out the tests: none of them runs there."""
     MEASUREMENT.pause()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Measure all but what is heavy."""
-    if _is_heavy(item):
-        MEASUREMENT.pause()
-    else:
-        MEASUREMENT.resume()
 
 
 def pytest_asyncio_loop_factories(

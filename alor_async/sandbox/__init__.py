@@ -31,8 +31,9 @@ from alor_async.sandbox.faults import Fault, FaultPlan, Stage
 from alor_async.sandbox.gateway.app import Gateway
 from alor_async.sandbox.gateway.dedupe import Dedupe, DedupeMode
 from alor_async.sandbox.gateway.driver import MOST_AT_ONCE, Driver
-from alor_async.sandbox.gateway.host import LOOPBACK, Host
+from alor_async.sandbox.gateway.host import Host
 from alor_async.sandbox.gateway.limits import Pace
+from alor_async.sandbox.gateway.listener import LOOPBACK
 from alor_async.sandbox.gateway.oauth import Tokens
 from alor_async.sandbox.gateway.received import Received, RequestLog
 from alor_async.sandbox.gateway.rest import ROUTES

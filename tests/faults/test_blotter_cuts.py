@@ -245,6 +245,7 @@ class TestTheDayEnds:
             await until(lambda: page.fired >= failures, within=WITHIN)
             page.clear()
             assert (await blotter.wait(old.order_id, timeout=WITHIN)).has_expired
+            await until(lambda: blotter.order(new.order_id))
             assert not blotter.orders[new.order_id].is_final
 
     @pytest.mark.parametrize("failures", [0, 3])

@@ -8,47 +8,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 
 from aiohttp import web
 
 from alor_async.errors import ClosedError
+from alor_async.sandbox.gateway.listener import Listener
 from alor_async.sandbox.gateway.wire import Switchboard, Wire
 
-LOOPBACK = "127.0.0.1"
 SERVERS = ("api", "oauth")
 _STOP_WITHIN = 2.0
-_BACKLOG = 1024
 
 _SILENT = logging.Logger("alor_async.sandbox.http", logging.CRITICAL + 1)  # noqa: LOG001  (nobody is to find and configure it)
 """A client that does not speak HTTP is its own trouble: it gets a 400, and the user's log gets no traceback."""
 
 Handle = Callable[[str, web.BaseRequest], Awaitable[web.StreamResponse]]
 Work = Callable[[], Coroutine[None, None, None]]
-
-
-@dataclass(slots=True)
-class _Listener:
-    """One listening server: closed and opened again on the same port when connections are to be refused."""
-
-    port: int
-    make_wire: Callable[[], asyncio.Protocol] | None = None
-    waiting: socket.socket | None = None
-    server: asyncio.Server | None = field(default=None)
-
-    def close(self) -> None:
-        """Listen no more."""
-        if self.waiting is not None:
-            self.waiting.close()
-            self.waiting = None
-        if self.server is not None:
-            self.server.close()
-            self.server = None
 
 
 class Host:
@@ -77,7 +55,7 @@ class Host:
         self._switchboard = switchboard
         self._heartbeat = heartbeat
         self._keepalive = keepalive
-        self._listeners = {"api": _Listener(port), "oauth": _Listener(oauth_port)}
+        self._listeners = {"api": Listener(port), "oauth": Listener(oauth_port)}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -94,8 +72,7 @@ class Host:
         """
         try:
             for listener in self._listeners.values():
-                listener.waiting = _bind(listener.port)
-                listener.port = listener.waiting.getsockname()[1]
+                listener.open()
         except OSError:
             self._close_sockets()
             raise
@@ -130,8 +107,7 @@ class Host:
 
     def accept(self, servers: tuple[str, ...]) -> None:
         """Listen again on the same port: whoever connects after this is not refused."""
-        self.do(partial(self._bind_again, servers))
-        self._on_loop(partial(self._listen, servers))
+        self.do(partial(self._accept, servers))
 
     def count_connections(self) -> int:
         """How many connections are open."""
@@ -192,8 +168,7 @@ class Host:
         self._stopping = asyncio.Event()
         servers = {name: self._web_server(name) for name in SERVERS}
         for name, listener in self._listeners.items():
-            listener.make_wire = partial(self._make_wire, name, servers[name])
-        await self._listen(SERVERS)
+            listener.serve(partial(self._make_wire, name, servers[name]))
         heart = asyncio.create_task(self._heartbeat(), name="alor sandbox heartbeat")
         heart.add_done_callback(self._note_end)
         self._ready.set()
@@ -214,34 +189,20 @@ class Host:
     def _make_wire(self, name: str, server: web.Server) -> asyncio.Protocol:
         return Wire(name, server(), self._switchboard)
 
-    async def _listen(self, servers: tuple[str, ...]) -> None:
-        loop = asyncio.get_running_loop()
+    def _accept(self, servers: tuple[str, ...]) -> None:
         for name in servers:
-            listener = self._listeners[name]
-            listening, listener.waiting = listener.waiting, None
-            if listening is not None and listener.make_wire is not None:
-                listener.server = await loop.create_server(
-                    listener.make_wire, sock=listening, backlog=_BACKLOG, start_serving=False
-                )  # which does not yield, so that one who refuses now finds the server
-                await listener.server.start_serving()
-
-    def _bind_again(self, servers: tuple[str, ...]) -> None:
-        for name in servers:
-            listener = self._listeners[name]
-            if listener.server is None and listener.waiting is None:
-                listener.waiting = _bind(listener.port)
+            self._listeners[name].open()
 
     def _refuse(self, servers: tuple[str, ...], reset_open: bool) -> None:
         for name in servers:
-            listener = self._listeners[name]
-            listener.close()
+            self._listeners[name].close()
             if reset_open:
                 self._switchboard.reset_all(name)
 
     async def _close(self, servers: dict[str, web.Server]) -> None:
         self._refuse(SERVERS, reset_open=False)
-        # What was just accepted gets its transport from asyncio only now; without it nobody would close it.
-        await asyncio.sleep(0)
+        for listener in self._listeners.values():
+            await listener.settle()
         self._switchboard.reset_all()
         await _end_tasks()
         for server in servers.values():
@@ -277,17 +238,3 @@ async def _end_tasks() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _bind(port: int) -> socket.socket:
-    """A listening socket on this machine. It listens before the loop runs, so nobody who connects early is refused."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((LOOPBACK, port))
-        listening.listen(_BACKLOG)
-        listening.setblocking(False)
-    except OSError:
-        listening.close()
-        raise
-    return listening

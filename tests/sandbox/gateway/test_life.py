@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +75,28 @@ class TestLife:
             assert [task.exception() is not None for task in waiting[:4]] == [True] * 4
         gc.collect()
         await until(lambda: count_descriptors() <= before)
+
+    @pytest.mark.parametrize("pause", [0.0, 0.001, 0.003])
+    def test_what_arrives_while_it_stops_is_closed(self, pause: float) -> None:
+        """What is left open warns when it is collected, and a warning fails the test."""
+
+        def arrive() -> None:
+            with contextlib.suppress(OSError):
+                while len(arrived) < 200:
+                    arrived.append(socket.create_connection(("127.0.0.1", port), timeout=1))
+
+        for _ in range(10):
+            arrived: list[socket.socket] = []
+            with Sandbox(time="stepped") as sandbox:
+                port = int(sandbox.environment.api.rpartition(":")[2])
+                crowd = threading.Thread(target=arrive)
+                crowd.start()
+                time.sleep(pause)
+            crowd.join()
+            for client in arrived:
+                client.close()
+            del sandbox
+            gc.collect()
 
     async def test_a_blocked_client_loop_does_not_freeze_the_exchange(self) -> None:
         with Sandbox() as sandbox:

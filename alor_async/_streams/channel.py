@@ -55,6 +55,8 @@ class Channel(Generic[T]):
     __slots__ = (
         "_filter",
         "_inbox",
+        "_is_marked_history",
+        "_is_one_state",
         "_is_renewed",
         "_known",
         "_probe",
@@ -104,6 +106,9 @@ class Channel(Generic[T]):
         self._tracker = CandleTracker(instrument_id) if spec is specs.STREAMS_CANDLES else None
         self._known: dict[str, msgspec.Raw] = {}
         self._filter: Filter[T] | None = None if self.traits.make_filter is None else self.traits.make_filter()
+        self._is_one_state = not spec.key and self._filter is None and self._tracker is None
+        self._is_marked_history = spec.has_snapshot_flag and not self._is_one_state
+        """Whether marks tell what was there before. One state is its own snapshot once, and servers may mark it always."""
         self._snapshot_over = False
         self._is_renewed = False
         """Whether what is now taken came after the subscription was asked for again."""
@@ -189,8 +194,9 @@ class Channel(Generic[T]):
     def tells_history(self, payload: object) -> bool:
         """Whether something that waits was there before, or was looked up: it was asked for, and comes all at once."""
         if isinstance(payload, bytes):
-            return self.spec.has_snapshot_flag and is_marked(payload)
-        return isinstance(payload, Recovered) or getattr(payload, "is_snapshot", None) is True
+            return self._is_marked_history and is_marked(payload)
+        is_marked_so = getattr(payload, "is_snapshot", None) is True and not self._is_one_state
+        return is_marked_so or isinstance(payload, Recovered)
 
     def _put_partial(self, frame: bytes) -> None:
         self.received += 1
@@ -352,7 +358,7 @@ class Channel(Generic[T]):
         return SnapshotEnd(instrument_id=self.instrument_id, is_assumed=is_assumed)
 
     def _item_events(self, item: T, *, is_recovered: bool) -> tuple[Event[T], ...]:
-        flag = getattr(item, "is_snapshot", None) if self.spec.has_snapshot_flag and not is_recovered else None
+        flag = getattr(item, "is_snapshot", None) if self._is_marked_history and not is_recovered else None
         was_there = not is_recovered and (self._is_history if flag is None else flag)
         before: tuple[Event[T], ...] = ()
         if self._probe is not None and not is_recovered:
@@ -373,7 +379,7 @@ class Channel(Generic[T]):
             return (*before, update)
         if flag is False:
             return (*before, self._end_snapshot(), update)
-        if not self.spec.has_snapshot_flag and not self.spec.key:
+        if not self._is_marked_history and not self.spec.key:
             # One state alone: its first message is the whole snapshot.
             return (*before, update, self._end_snapshot())
         return (*before, update)
@@ -392,8 +398,7 @@ class Channel(Generic[T]):
     def _is_known(self, item: T) -> bool:
         """Whether a state is the one that was delivered last, time of day and marks aside."""
         last = self.decode(self.last) if isinstance(self.last, bytes) else self.last
-        is_one_state = not self.spec.key and self._filter is None
-        return is_one_state and last is not None and self.traits.is_same(item, last)
+        return self._is_one_state and last is not None and self.traits.is_same(item, last)
 
     def explain(self, frame: bytes, error: WireError) -> StreamDecodeError:
         """Say why a message cannot be read."""

@@ -275,6 +275,24 @@ class TestSlowConsumers:
                 pending.append(tape.pending)
             assert pending[-1] == pending[2]
 
+    async def test_f148_books_that_are_all_marked_as_of_before_are_bounded_all_the_same(
+        self, server: StreamServer
+    ) -> None:
+        """One state is its own snapshot once, whatever a server says of it."""
+        async with (
+            server.client(settings()) as alor,
+            alor.streams.order_book("MOEX:SBER", on_slow="drop_oldest", inbox=10) as books,
+        ):
+            for number in range(30):
+                server.line.send(
+                    "streams.order_book", server.line.guid_of("SBER"), t=1_776_243_600_000 + number, h=True
+                )
+            await until(lambda: books.received == 30)
+            assert (books.pending, books.dropped) == (10, 20)
+            told = [await anext(books.events()) for _ in range(11)]
+        assert [type(event) for event in told].count(SnapshotEnd) <= 1
+        assert sum(isinstance(event, Update) and event.is_snapshot for event in told) <= 1
+
     async def test_f148_a_position_that_was_dropped_comes_again(self, server: StreamServer) -> None:
         held = {"SBER": 1, "GAZP": 1}
 

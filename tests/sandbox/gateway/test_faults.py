@@ -7,9 +7,10 @@ import dataclasses
 import gzip
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -383,43 +384,39 @@ class TestKill:
     """A process under test is killed at a moment that the exchange knows."""
 
     @pytest.fixture
-    async def bot(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)")
-        try:
+    def bot(self) -> Iterator[subprocess.Popen[bytes]]:
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
             yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            process.kill()
 
     @pytest.mark.parametrize(("stage", "orders"), [("before_execution", 0), ("after_execution", 1)])
     async def test_by_a_request(
-        self, sandbox: Sandbox, call: Caller, low: str, bot: asyncio.subprocess.Process, stage: Stage, orders: int
+        self, sandbox: Sandbox, call: Caller, low: str, bot: subprocess.Popen[bytes], stage: Stage, orders: int
     ) -> None:
         armed = sandbox.faults.proc.kill9(bot.pid, stage=stage, operation="orders.place_limit")
         assert await status(call) == 200, "what is not aimed at kills nobody"
         with pytest.raises(LOST):
             await call.place_limit("D39004", low)
-        assert await bot.wait() == -signal.SIGKILL
+        await until(lambda: bot.poll() == -signal.SIGKILL)
         assert (armed.fired, len(sandbox.orders())) == (1, orders)
         assert [entry.details["fault"] for entry in sandbox.journal.of("fault")] == ["proc.kill9"]
 
     @pytest.mark.parametrize(("stage", "orders"), [("before_execution", 0), ("after_execution", 1)])
     async def test_by_a_message(
-        self, sandbox: Sandbox, bot: asyncio.subprocess.Process, stage: Stage, orders: int
+        self, sandbox: Sandbox, bot: subprocess.Popen[bytes], stage: Stage, orders: int
     ) -> None:
         sandbox.faults.proc.kill9(bot.pid, stage=stage, opcode="create:limit")
         async with trading(sandbox) as trader:
             await trader.talker.say({"opcode": "create:limit", "guid": "doom", **trader.order()})
-            assert await bot.wait() == -signal.SIGKILL
+            await until(lambda: bot.poll() == -signal.SIGKILL)
             await until(lambda: trader.talker.is_over)
         assert len(sandbox.orders()) == orders
 
     async def test_one_that_is_gone_already(
-        self, sandbox: Sandbox, call: Caller, low: str, bot: asyncio.subprocess.Process
+        self, sandbox: Sandbox, call: Caller, low: str, bot: subprocess.Popen[bytes]
     ) -> None:
         bot.kill()
-        await bot.wait()
+        bot.wait()
         sandbox.faults.proc.kill9(bot.pid)
         with pytest.raises(LOST):
             await call.place_limit("D39004", low)
